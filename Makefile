@@ -1,0 +1,48 @@
+# One line a target. `make` alone lists them.
+PY ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MEMBERS := core images/consumer images/simulator images/transform local
+UV_VERSION := 0.13.8
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock format lint types imports check test demo clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: requirements.lock Makefile $(addsuffix /pyproject.toml,$(MEMBERS))
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pulse needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Say make PY=python3.11 (or newer).")'
+	@$(PY) -m venv $(VENV) || { echo "Python cannot make a virtual environment here. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+setup: $(VENV)/.ready ## install the locked dependencies into .venv
+
+lock: ## resolve the dependencies again and write requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-emit-package pulse-clickstream-core --python-version 3.11 --override requirements/overrides.txt $(addsuffix /pyproject.toml,$(MEMBERS)) requirements/dev.in -o requirements.lock --custom-compile-command "make lock"
+
+format: setup ## format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: setup ## ruff
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: setup ## mypy strict
+	$(BIN)/mypy
+
+imports: setup ## who may import whom
+	$(BIN)/lint-imports
+
+check: lint types imports ## lint, types and import rules
+
+test: setup ## every test, with the real broker and database that the suite starts itself
+	$(BIN)/pytest
+
+demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
+	$(BIN)/pulse demo $(if $(ONCE),--once)
+
+clean: ## remove the virtual environment and caches of the checkout
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs

@@ -1,0 +1,107 @@
+"""Kafka clients made from settings, and the few admin questions that several components ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from pulse.errors import KafkaUnavailable, Stop
+from pulse.plan import Topic
+from pulse.settings import KafkaSettings
+
+ADMIN_TIMEOUT_SECONDS = 20.0
+
+# Kafka's own names for the properties that settings may fill.
+_OPTIONAL = {
+    "sasl.mechanism": "sasl_mechanism",
+    "sasl.username": "sasl_username",
+    "sasl.password": "sasl_password",
+    "ssl.ca.location": "ssl_ca",
+    "ssl.certificate.location": "ssl_certificate",
+    "ssl.key.location": "ssl_key",
+}
+
+
+def client_config(settings: KafkaSettings, **extra: Any) -> dict[str, Any]:
+    """librdkafka's configuration for a client; `extra` takes underscores for dots."""
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "client.id": "pulse",
+    }
+    for key, attribute in _OPTIONAL.items():
+        value = getattr(settings, attribute)
+        if value:
+            config[key] = value
+    config.update({key.replace("_", "."): value for key, value in extra.items()})
+    return config
+
+
+def producer_config(settings: KafkaSettings, **extra: Any) -> dict[str, Any]:
+    """A producer that neither loses nor doubles: idempotent, acknowledged by all in-sync replicas."""
+    return client_config(settings, enable_idempotence=True, acks="all", **extra)
+
+
+def admin(settings: KafkaSettings) -> AdminClient:
+    """An admin client. It connects on its first question."""
+    return AdminClient(client_config(settings, socket_connection_setup_timeout_ms=5000))
+
+
+def _answer(future: Any, question: str) -> Any:
+    try:
+        return future.result(timeout=ADMIN_TIMEOUT_SECONDS)
+    except KafkaException as failed:
+        error: KafkaError = failed.args[0]
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise Stop(
+                f"{question}: Kafka has no such topic. Create it, or mend the topic's name in the settings."
+            ) from failed
+        if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+            raise Stop(f"{question}: Kafka refuses access ({error.str()}). Grant the user this right.") from failed
+        raise KafkaUnavailable(f"{question}: {error.str()}") from failed
+    except TimeoutError as late:
+        raise KafkaUnavailable(f"{question}: no answer within {ADMIN_TIMEOUT_SECONDS:.0f} s") from late
+
+
+def topic_id(client: AdminClient, topic: str) -> bytes:
+    """The 16 bytes that tell this topic from another of the same name. Stop if there is no such topic."""
+    future = client.describe_topics(TopicCollection([topic]))[topic]
+    uuid = _answer(future, f"Looking up topic {topic}").topic_id
+    high, low = uuid.get_most_significant_bits(), uuid.get_least_significant_bits()
+    return bytes(((high & 0xFFFF_FFFF_FFFF_FFFF) << 64 | (low & 0xFFFF_FFFF_FFFF_FFFF)).to_bytes(16, "big"))
+
+
+def partition_count(client: AdminClient, topic: str) -> int:
+    """How many partitions the topic has. Stop if there is no such topic."""
+    future = client.describe_topics(TopicCollection([topic]))[topic]
+    return len(_answer(future, f"Looking up topic {topic}").partitions)
+
+
+def topic_config(client: AdminClient, topic: str) -> dict[str, str]:
+    """The topic's configuration in force, defaults included."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    entries = _answer(client.describe_configs([resource])[resource], f"Reading the configuration of topic {topic}")
+    return {name: entry.value for name, entry in entries.items()}
+
+
+def create_topics(client: AdminClient, topics: Iterable[Topic]) -> list[str]:
+    """Creates the topics that are missing; returns the names it created."""
+    wanted = [
+        NewTopic(
+            topic.name, num_partitions=topic.partitions, replication_factor=topic.replicas, config=dict(topic.config)
+        )
+        for topic in topics
+    ]
+    futures = client.create_topics(wanted)
+    created = []
+    for name, future in futures.items():
+        try:
+            future.result(timeout=ADMIN_TIMEOUT_SECONDS)
+            created.append(name)
+        except KafkaException as failed:
+            if failed.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise KafkaUnavailable(f"Creating topic {name}: {failed.args[0].str()}") from failed
+    return created

@@ -1,0 +1,36 @@
+"""structlog set-up: JSON unless a terminal is attached, one line an event, no payloads and no secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import structlog
+
+from pulse import VERSION
+from pulse.settings import LogSettings
+
+
+def configure(settings: LogSettings, component: str, stream: TextIO | None = None) -> structlog.stdlib.BoundLogger:
+    """Sets the process's log up once and returns its logger, bound to the component's name and version.
+
+    Shared keys: `timestamp` (UTC, ISO 8601), `level`, `event` (snake_case, past tense), `component`, `version`.
+    """
+    out = stream or sys.stderr
+    as_text = settings.format == "text" or (settings.format == "auto" and out.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if as_text else [structlog.processors.dict_tracebacks]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(component=component, version=VERSION)
+    return logger

@@ -1,0 +1,239 @@
+"""The settings of every component: one frozen class each, read from the environment once.
+
+This is the contract between whoever starts a process (the operator, the local stack) and the process itself.
+docs/reference/settings.md is generated from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pulse.env import Settings, setting
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings(Settings):
+    """How to reach the brokers."""
+
+    bootstrap_servers: str = setting(
+        "PULSE_KAFKA_BOOTSTRAP_SERVERS", "Brokers to ask first, as host:port, comma-separated."
+    )
+    security_protocol: str = setting(
+        "PULSE_KAFKA_SECURITY_PROTOCOL",
+        "How connections to the brokers are secured.",
+        "PLAINTEXT",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    sasl_mechanism: str = setting(
+        "PULSE_KAFKA_SASL_MECHANISM",
+        "SASL mechanism, with a SASL protocol.",
+        "",
+        choices=("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    )
+    sasl_username: str = setting("PULSE_KAFKA_SASL_USERNAME", "SASL user name.", "")
+    sasl_password: str = setting("PULSE_KAFKA_SASL_PASSWORD", "SASL password.", "", secret=True)
+    ssl_ca: str = setting(
+        "PULSE_KAFKA_SSL_CA", "File with the CA certificates that the brokers are checked against.", ""
+    )
+    ssl_certificate: str = setting(
+        "PULSE_KAFKA_SSL_CERTIFICATE", "File with the client's certificate, for mutual TLS.", ""
+    )
+    ssl_key: str = setting("PULSE_KAFKA_SSL_KEY", "File with the client's private key, for mutual TLS.", "")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings(Settings):
+    """How the process writes its log."""
+
+    level: str = setting(
+        "PULSE_LOG_LEVEL", "Least severe level that is written.", "info", choices=("debug", "info", "warning", "error")
+    )
+    format: str = setting(
+        "PULSE_LOG_FORMAT",
+        "json, text, or auto: text when a terminal is attached.",
+        "auto",
+        choices=("auto", "json", "text"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings(Settings):
+    """How to reach Postgres."""
+
+    dsn: str = setting(
+        "PULSE_DATABASE_DSN", "Postgres connection string, postgresql://user:password@host:port/database.", secret=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSettings(Settings):
+    """The topics and the group of one pipeline."""
+
+    events: str = setting("PULSE_EVENTS_TOPIC", "Topic that holds the events.")
+    dlq: str = setting("PULSE_DLQ_TOPIC", "Topic that receives a copy of every dead letter.")
+    group: str = setting("PULSE_CONSUMER_GROUP", "Kafka group of the consumer; also the key of its stored offsets.")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings(Settings):
+    """The consumer."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    topics: TopicSettings
+    log: LogSettings
+    batch_rows: int = setting(
+        "PULSE_BATCH_ROWS", "Most records in one transaction.", 20_000, minimum=1, maximum=1_000_000
+    )
+    batch_bytes: int = setting(
+        "PULSE_BATCH_BYTES", "Most bytes of record values in one transaction.", 32 * 1024 * 1024, minimum=1024
+    )
+    batch_linger: timedelta = setting(
+        "PULSE_BATCH_LINGER",
+        "Longest that a record waits for its batch to fill.",
+        timedelta(milliseconds=100),
+        minimum=0.001,
+        maximum=60,
+    )
+    group_protocol: str = setting(
+        "PULSE_GROUP_PROTOCOL",
+        "consumer is the KIP-848 protocol of Kafka 4, classic is cooperative-sticky.",
+        "consumer",
+        choices=("consumer", "classic"),
+    )
+    session_timeout: timedelta = setting(
+        "PULSE_SESSION_TIMEOUT",
+        "Classic protocol: silence after which the group gives the partitions away.",
+        timedelta(seconds=45),
+        minimum=6,
+    )
+    custom_events: bool = setting(
+        "PULSE_CUSTOM_EVENTS", "Keep events of types that the contract does not know; false dead-letters them.", True
+    )
+    breaker_ratio: float = setting(
+        "PULSE_BREAKER_RATIO",
+        "Share of bad records, over the last PULSE_BREAKER_WINDOW, that stops the consumer.",
+        0.5,
+        minimum=0.0,
+        maximum=1.0,
+    )
+    breaker_window: int = setting(
+        "PULSE_BREAKER_WINDOW", "Records over which the share of bad ones is taken.", 10_000, minimum=100
+    )
+    shutdown_grace: timedelta = setting(
+        "PULSE_SHUTDOWN_GRACE",
+        "Longest wait for the batch in flight on SIGTERM or when partitions are taken away.",
+        timedelta(seconds=20),
+        minimum=1,
+    )
+    health_port: int = setting(
+        "PULSE_HEALTH_PORT", "Port of /livez, /readyz and /metrics; 0 takes a free one.", 8080, minimum=0, maximum=65535
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateSettings(Settings):
+    """The migrations of the raw schema."""
+
+    database: DatabaseSettings
+    log: LogSettings
+    pipeline: str = setting("PULSE_PIPELINE", "Name of the pipeline that the database belongs to.")
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsSettings(Settings):
+    """The offsets command."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    topics: TopicSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings(Settings):
+    """The simulator; what it simulates is said by its flags, each of which has a variable here."""
+
+    kafka: KafkaSettings
+    log: LogSettings
+    events_topic: str = setting("PULSE_EVENTS_TOPIC", "Topic that holds the events.")
+    seed: int = setting("PULSE_SIM_SEED", "Same seed, same events.", 1, minimum=0)
+    users: int = setting("PULSE_SIM_USERS", "Size of the population that visits.", 2_000, minimum=1, maximum=10_000_000)
+    days: int = setting(
+        "PULSE_SIM_DAYS", "Days of history, back-dated, to send before anything live.", 0, minimum=0, maximum=3_650
+    )
+    rate: float = setting(
+        "PULSE_SIM_RATE", "Live events per second; 0 sends the history only.", 0.0, minimum=0.0, maximum=1_000_000
+    )
+    events: int = setting(
+        "PULSE_SIM_EVENTS", "Stop after about so many live events; 0 goes on until it is stopped.", 0, minimum=0
+    )
+    late_share: float = setting(
+        "PULSE_SIM_LATE_SHARE", "Share of events that arrive more than five minutes late.", 0.02, minimum=0, maximum=0.9
+    )
+    duplicate_share: float = setting(
+        "PULSE_SIM_DUPLICATE_SHARE", "Share of events sent twice with one event_id.", 0.01, minimum=0, maximum=0.9
+    )
+    disorder_share: float = setting(
+        "PULSE_SIM_DISORDER_SHARE", "Share of events sent out of their order.", 0.02, minimum=0, maximum=0.9
+    )
+    malformed_share: float = setting(
+        "PULSE_SIM_MALFORMED_SHARE", "Malformed records for each good event.", 0.001, minimum=0, maximum=0.9
+    )
+    end: str = setting("PULSE_SIM_END", "End of the history, RFC 3339; empty means now.", "")
+    truth: str = setting(
+        "PULSE_SIM_TRUTH", "File that the truth about the simulated visitors is written to; empty writes none.", ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TransformSettings(Settings):
+    """The dbt runner."""
+
+    database: DatabaseSettings
+    log: LogSettings
+    project: str = setting("PULSE_DBT_PROJECT", "Directory of the dbt project.")
+    session_gap: timedelta = setting(
+        "PULSE_SESSION_GAP",
+        "Silence after which a user's next event starts a new session.",
+        timedelta(minutes=30),
+        minimum=1,
+        maximum=86_400,
+    )
+    late_after: timedelta = setting(
+        "PULSE_LATE_AFTER",
+        "Delay between event and arrival from which an event counts as late.",
+        timedelta(minutes=5),
+        minimum=1,
+    )
+    time_zone: str = setting("PULSE_TIME_ZONE", "Time zone whose days the marts report by.", "UTC")
+    include_custom_events: bool = setting(
+        "PULSE_TRANSFORM_CUSTOM_EVENTS", "Count custom events in sessions and engagement.", True
+    )
+    exclude_bots: bool = setting("PULSE_EXCLUDE_BOTS", "Leave events flagged as made by bots out of the marts.", True)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings(Settings):
+    """The `pulse` command itself; every process that it starts inherits these."""
+
+    home: str = setting(
+        "PULSE_HOME",
+        "Directory that holds the data, logs and state of the local stack; empty means the user's data directory.",
+        "",
+    )
+    cache: str = setting(
+        "PULSE_CACHE",
+        "Directory that holds what was downloaded once: Kafka's jars; empty means the user's cache directory.",
+        "",
+    )
+
+
+COMPONENTS: tuple[type[Settings], ...] = (
+    CommandSettings,
+    ConsumerSettings,
+    MigrateSettings,
+    OffsetsSettings,
+    SimulatorSettings,
+    TransformSettings,
+)
