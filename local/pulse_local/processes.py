@@ -1,0 +1,165 @@
+"""Starts background processes, knows them again later, and stops them.
+
+A process is known by its pid and its start, so that a pid which the system gave to another program is never touched.
+Each gets a session of its own: a Ctrl-C in the terminal reaches only the command that the person typed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulse.errors import Stop
+
+POLL_SECONDS = 0.05
+KILL_WAIT_SECONDS = 10.0
+_LOG_TAIL_LINES = 8
+
+# Children of this very process, kept so that they are reaped when they end.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that was started: enough to find it again from another run of the command."""
+
+    name: str
+    pid: int
+    started: str
+    log: str
+    stop_signal: int = signal.SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The system user that a process runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def start(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    cwd: Path,
+    user: User | None = None,
+    stop_signal: int = signal.SIGTERM,
+) -> Process:
+    """Starts the program in the background, its output appended to `log`."""
+    words = [str(word) for word in argv]
+    with log.open("ab") as out:
+        try:
+            child = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                user=user.uid if user else None,
+                group=user.gid if user else None,
+                extra_groups=[] if user else None,
+            )
+        except OSError as failed:
+            raise Stop(f"{name} cannot be started: {words[0]}: {failed.strerror}.") from failed
+    _children[child.pid] = child
+    return Process(name, child.pid, _start_mark(child.pid) or "", str(log), stop_signal)
+
+
+def is_running(process: Process) -> bool:
+    """Whether this very process still runs."""
+    child = _children.get(process.pid)
+    if child is not None and child.poll() is not None:
+        del _children[process.pid]
+        return False
+    return bool(process.started) and _start_mark(process.pid) == process.started
+
+
+def stop(process: Process, grace_seconds: float = 30.0) -> bool:
+    """Asks the process to end, and kills its group when it has not after the grace; False if it had to be killed."""
+    if not is_running(process):
+        return True
+    _signal(process.pid, process.stop_signal)
+    if wait_until(lambda: not is_running(process), grace_seconds):
+        return True
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return True
+    wait_until(lambda: not is_running(process), KILL_WAIT_SECONDS)
+    return False
+
+
+def wait_until(is_so: Callable[[], bool], timeout_seconds: float, poll_seconds: float = POLL_SECONDS) -> bool:
+    """Polls until it is so; False when the time is over."""
+    deadline = time.monotonic() + timeout_seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(poll_seconds)
+    return True
+
+
+def wait_ready(process: Process, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
+    """Returns when the process is ready; Stop with the end of its log when it ended or took too long."""
+    ended = False
+
+    def settled() -> bool:
+        nonlocal ended
+        ended = not is_running(process)
+        return ended or is_ready()
+
+    in_time = wait_until(settled, timeout_seconds)
+    if in_time and not ended:
+        return
+    what = "ended while it started" if ended else f"was not ready within {timeout_seconds:.0f} s"
+    raise Stop(f"{process.name} {what}. The end of {process.log}:\n{log_tail(Path(process.log))}")
+
+
+def log_tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
+    """The last lines of a log file."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16_384))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return "(no log)"
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _start_mark(pid: int) -> str | None:
+    """What tells this process from any other that had or will have its pid; None if it does not run."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not Path("/proc/self/stat").exists():
+        return _start_mark_from_ps(pid)
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    if fields[0] in "ZX":
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{fields[19]}"
+
+
+def _start_mark_from_ps(pid: int) -> str | None:
+    listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, started = listed.stdout.strip().partition(" ")
+    return started.strip() if started and not state.startswith("Z") else None

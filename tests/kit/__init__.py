@@ -1,0 +1,1 @@
+"""What tests of every component need: servers to talk to. No promise of Pulse is tested here."""
