@@ -1,0 +1,65 @@
+"""Ids: parsing what a producer sent, and deriving what it did not."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulse import ids
+
+TOPIC = bytes(range(16))
+
+
+@given(st.uuids())
+def test_every_uuid_is_parsed_and_written_back(value: uuid.UUID) -> None:
+    assert ids.parsed(str(value)) == value.bytes
+    assert ids.parsed(str(value).upper()) == value.bytes
+    assert ids.formatted(value.bytes) == str(value)
+
+
+@given(st.text(max_size=40))
+def test_no_other_text_is_taken_for_an_id(text: str) -> None:
+    try:
+        expected = uuid.UUID(text).bytes if len(text) == 36 and text.count("-") == 4 else None
+    except ValueError:
+        expected = None
+    assert ids.parsed(text) in (expected, None)
+
+
+def test_hyphens_in_other_places_are_refused() -> None:
+    assert ids.parsed("018f4e3a7-c1b-7abc-8def-0123456789ab") is None
+
+
+def test_uuid7_has_its_version_its_variant_and_its_time_in_front() -> None:
+    made = uuid.UUID(bytes=ids.uuid7(1_767_323_045_123, b"\xff" * 10))
+    assert made.version == 7
+    assert made.variant == uuid.RFC_4122
+    assert made.int >> 80 == 1_767_323_045_123
+
+
+def test_a_derived_id_is_the_same_on_every_replay() -> None:
+    one = ids.of_record(1_767_323_045_123, "user", TOPIC, 2, 77)
+    assert one == ids.of_record(1_767_323_045_123, "user", TOPIC, 2, 77)
+    assert uuid.UUID(bytes=one).version == 8
+    assert uuid.UUID(bytes=one).int >> 80 == 1_767_323_045_123
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (1_767_323_045_124, "user", TOPIC, 2, 77),
+        (1_767_323_045_123, "other", TOPIC, 2, 77),
+        (1_767_323_045_123, "user", bytes(16), 2, 77),
+        (1_767_323_045_123, "user", TOPIC, 3, 77),
+        (1_767_323_045_123, "user", TOPIC, 2, 78),
+    ],
+)
+def test_two_records_never_share_a_derived_id(other: tuple[int, str, bytes, int, int]) -> None:
+    assert ids.of_record(1_767_323_045_123, "user", TOPIC, 2, 77) != ids.of_record(*other)
+
+
+def test_parts_that_join_to_the_same_bytes_give_different_ids() -> None:
+    assert ids.derived(1, b"ab", b"c") != ids.derived(1, b"a", b"bc")

@@ -1,0 +1,71 @@
+"""The small pure tables: SQLSTATE verdicts, backoff, names and the plan."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulse.backoff import delays
+from pulse.errors import SettingsError, Verdict
+from pulse.names import checked_pipeline
+from pulse.plan import DEAD_LETTER_HEADROOM_BYTES, plan
+from pulse.sqlstate import verdict_of
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "verdict"),
+    [
+        (None, Verdict.RETRY),  # the connection broke
+        ("08006", Verdict.RETRY),
+        ("57P01", Verdict.RETRY),
+        ("40001", Verdict.RETRY),
+        ("40P01", Verdict.RETRY),
+        ("55P03", Verdict.RETRY),
+        ("53300", Verdict.RETRY),
+        ("22P02", Verdict.REJECT),
+        ("22021", Verdict.REJECT),
+        ("23502", Verdict.REJECT),
+        ("23514", Verdict.REJECT),
+        ("54001", Verdict.REJECT),
+        ("53100", Verdict.STOP),
+        ("25006", Verdict.STOP),
+        ("28P01", Verdict.STOP),
+        ("3D000", Verdict.STOP),
+        ("42P01", Verdict.STOP),
+        ("42501", Verdict.STOP),
+        ("42804", Verdict.STOP),
+        ("XX001", Verdict.STOP),
+        ("99999", Verdict.STOP),
+    ],
+)
+def test_every_kind_of_failure_has_its_verdict(sqlstate: str | None, verdict: Verdict) -> None:
+    assert verdict_of(sqlstate) is verdict
+
+
+@given(st.text(min_size=5, max_size=5))
+def test_a_failure_that_nobody_knows_never_rejects_data(sqlstate: str) -> None:
+    known = {"22", "54"}
+    if sqlstate[:2] not in known and not sqlstate.startswith("23"):
+        assert verdict_of(sqlstate) is not Verdict.REJECT
+
+
+def test_delays_grow_to_their_cap_and_differ_between_two_consumers() -> None:
+    assert list(islice(delays(lambda: 1.0, 0.1, 1.0), 6)) == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
+    assert list(islice(delays(lambda: 0.0, 0.1, 1.0), 6)) == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "1shop", "shop-", "a" * 41, "shop_1", "shop.1"])
+def test_a_name_that_would_break_a_topic_or_a_label_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="Pipeline name"):
+        checked_pipeline(name)
+
+
+def test_the_events_topic_is_stamped_by_the_broker_and_the_dlq_has_room_for_every_event() -> None:
+    made = plan("shop", partitions=3, max_message_bytes=1000)
+    assert (made.events.name, made.dlq.name, made.group) == ("shop-events", "shop-dlq", "shop-consumer")
+    assert made.events.partitions == 3
+    assert made.events.config["message.timestamp.type"] == "LogAppendTime"
+    assert int(made.dlq.config["max.message.bytes"]) == 1000 + DEAD_LETTER_HEADROOM_BYTES
