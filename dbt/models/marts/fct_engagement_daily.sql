@@ -1,0 +1,83 @@
+-- Exact rolling actives in one pass. A user active on day d and next on day n belongs to the window of w days on each
+-- of the days d ... min(n, d + w) - 1: one more from d on, one less from min(n, d + w) on. The running sum of these
+-- changes over all days is the number of users in the window.
+with
+
+days as (
+
+    select * from {{ ref('int_days') }}
+
+),
+
+actives as (
+
+    select
+        activity_date,
+        lead(activity_date) over (partition by user_id order by activity_date) as next_activity_date
+    from {{ ref('int_user_days') }}
+
+),
+
+windows as (
+
+    select *
+    from (values ('dau', 1), ('wau', 7), ('mau', 30)) as windows (measure, length)
+
+),
+
+changes as (
+
+    select
+        windows.measure,
+        actives.activity_date as changed_on,
+        count(*) as change
+    from actives
+    cross join windows
+    group by windows.measure, actives.activity_date
+
+    union all
+
+    select
+        windows.measure,
+        least(actives.next_activity_date, actives.activity_date + windows.length) as changed_on,
+        -count(*) as change
+    from actives
+    cross join windows
+    group by windows.measure, least(actives.next_activity_date, actives.activity_date + windows.length)
+
+),
+
+changes_by_day as (
+
+    select
+        changed_on,
+        coalesce(sum(change) filter (where measure = 'dau'), 0) as dau_change,
+        coalesce(sum(change) filter (where measure = 'wau'), 0) as wau_change,
+        coalesce(sum(change) filter (where measure = 'mau'), 0) as mau_change
+    from changes
+    group by changed_on
+
+),
+
+running as (
+
+    select
+        days.activity_date,
+        days.day_number,
+        coalesce(sum(changes_by_day.dau_change) over through_the_day, 0)::bigint as dau,
+        coalesce(sum(changes_by_day.wau_change) over through_the_day, 0)::bigint as wau,
+        coalesce(sum(changes_by_day.mau_change) over through_the_day, 0)::bigint as mau
+    from days
+    left join changes_by_day on days.activity_date = changes_by_day.changed_on
+    window through_the_day as (order by days.activity_date)
+
+)
+
+select
+    activity_date,
+    dau,
+    wau,
+    mau,
+    {{ percent('dau', 'mau') }}::numeric(5, 2) as stickiness,
+    day_number >= 29 as is_full_window
+from running

@@ -1,0 +1,70 @@
+{%- set rates = [
+    ('page_to_product', 1, 0),
+    ('product_to_cart', 2, 1),
+    ('cart_to_checkout', 3, 2),
+    ('checkout_to_payment', 4, 3),
+    ('overall', 4, 0),
+] -%}
+
+with
+
+days as (
+
+    select * from {{ ref('int_days') }}
+
+),
+
+users as (
+
+    select
+        activity_date
+        {%- for step in range(5) %},
+        count(*) filter (where furthest_step >= {{ step }}) as users_step_{{ step }}
+        {%- endfor %}
+    from {{ ref('int_user_days') }}
+    group by activity_date
+
+),
+
+sessions as (
+
+    select
+        session_date
+        {%- for step in range(5) %},
+        count(*) filter (where ordered_step >= {{ step }}) as ordered_sessions_step_{{ step }}
+        {%- endfor %}
+    from {{ ref('fct_sessions') }}
+    group by session_date
+
+),
+
+counts as (
+
+    select
+        days.activity_date
+        {%- for step in range(5) %},
+        coalesce(users.users_step_{{ step }}, 0) as users_step_{{ step }},
+        coalesce(sessions.ordered_sessions_step_{{ step }}, 0) as ordered_sessions_step_{{ step }}
+        {%- endfor %}
+    from days
+    left join users on days.activity_date = users.activity_date
+    left join sessions on days.activity_date = sessions.session_date
+
+)
+
+select
+    activity_date,
+    {%- for step in range(5) %}
+    users_step_{{ step }},
+    {%- endfor %}
+    {%- for name, part, whole in rates %}
+    {{ percent('users_step_' ~ part, 'users_step_' ~ whole) }}::numeric(5, 2) as cvr_{{ name }},
+    {%- endfor %}
+    {%- for step in range(5) %}
+    ordered_sessions_step_{{ step }},
+    {%- endfor %}
+    {%- for name, part, whole in rates %}
+    {{ percent('ordered_sessions_step_' ~ part, 'ordered_sessions_step_' ~ whole) }}::numeric(5, 2)
+        as ordered_cvr_{{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+from counts
