@@ -163,10 +163,14 @@ class SimulatorSettings(Settings):
         "PULSE_SIM_DAYS", "Days of history, back-dated, to send before anything live.", 0, minimum=0, maximum=3_650
     )
     rate: float = setting(
-        "PULSE_SIM_RATE", "Live events per second; 0 sends the history only.", 0.0, minimum=0.0, maximum=1_000_000
+        "PULSE_SIM_RATE",
+        "Live events per second; 0 sends the history only, a rate out of reach sends as fast as possible.",
+        0.0,
+        minimum=0.0,
+        maximum=1_000_000,
     )
     events: int = setting(
-        "PULSE_SIM_EVENTS", "Stop after about so many live events; 0 goes on until it is stopped.", 0, minimum=0
+        "PULSE_SIM_EVENTS", "Stop after so many live events; 0 goes on until it is stopped.", 0, minimum=0
     )
     late_share: float = setting(
         "PULSE_SIM_LATE_SHARE", "Share of events that arrive more than five minutes late.", 0.02, minimum=0, maximum=0.9
