@@ -5,8 +5,8 @@ Says where; makes nothing but those two directories, and removes nothing that do
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Paths:
         return self.logs / f"{name}.log"
 
 
-def paths_from(settings: CommandSettings, env: dict[str, str] | os._Environ[str], *, is_root: bool) -> Paths:
+def paths_from(settings: CommandSettings, env: Mapping[str, str], *, is_root: bool) -> Paths:
     """The directories that the settings name, else the usual ones of this user.
 
     Root gets system directories: Postgres then runs as another user, who cannot enter root's home.

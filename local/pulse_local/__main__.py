@@ -1,0 +1,95 @@
+"""The `pulse` command: the local stack's own subcommands, and those that other packages bring along."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import EntryPoint
+
+from pulse import VERSION
+from pulse.cli import FAILED, OK, STOPPED, USAGE, parser_for
+from pulse.errors import PulseError, SettingsError, Verdict
+from pulse_local import subcommands
+from pulse_local.output import say
+
+INTERRUPTED = 130
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one subcommand and returns its exit code."""
+    name, *rest = list(sys.argv[1:] if words is None else words) or [""]
+    if name in ("", "-h", "--help", "help"):
+        (sys.stdout if name else sys.stderr).write(_help())
+        return OK if name else USAGE
+    if name in ("-V", "--version"):
+        sys.stdout.write(f"pulse {VERSION}\n")
+        return OK
+    try:
+        return _run(name, rest)
+    except PulseError as failed:
+        say(f"pulse {name}: {failed}")
+        return STOPPED if failed.verdict is Verdict.STOP else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to tell it
+        return OK
+
+
+def _run(name: str, rest: list[str]) -> int:
+    known = subcommands.known()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f", did you mean {near[0]!r}?" if near else "."
+        say(f"pulse: there is no subcommand {name!r}{hint} `pulse --help` lists them.")
+        return USAGE
+    command = subcommands.loaded(name, known[name])
+    parsed = parser_for(f"pulse {name}", command).parse_args(rest)
+    if name in subcommands.OWN:
+        return command.run(parsed, os.environ)
+    local = _running_stack(name)
+    try:
+        return command.run(parsed, {**local, **os.environ})
+    except SettingsError as missing:
+        if local or "is not set" not in str(missing):
+            raise
+        hint = "No local stack runs here that could set it: `pulse up` starts one."
+        raise SettingsError(f"{missing} {hint}") from missing
+
+
+def _running_stack(name: str) -> Mapping[str, str]:
+    """The variables of the local stack, if it runs."""
+    from pulse_local import environment, stack
+
+    local = stack.opened(os.environ, say)
+    return environment.variables(local.state, name) if local.running() else {}
+
+
+def _help() -> str:
+    known = subcommands.known()
+    others = [name for name in known if name not in subcommands.OWN]
+    return "\n".join(
+        [
+            "usage: pulse SUBCOMMAND [WORDS]",
+            "",
+            "The local stack: the whole pipeline as plain processes on this machine",
+            *(_line(name, known) for name in subcommands.OWN),
+            "",
+            "Parts of the pipeline, against the local stack while it runs, else as the environment says",
+            *(_line(name, known) for name in others),
+            "",
+            "`pulse SUBCOMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong words, 3 stopped: the message "
+            "says what to mend.",
+            "",
+        ]
+    )
+
+
+def _line(name: str, known: Mapping[str, list[EntryPoint]]) -> str:
+    return f"  {name:<10} {subcommands.summary(known[name][0])}".rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

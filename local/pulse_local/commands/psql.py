@@ -1,0 +1,46 @@
+"""`pulse psql`: a prompt on the local database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+
+from pulse import names
+from pulse.cli import Command
+from pulse.errors import Stop
+from pulse_local import stack
+from pulse_local.output import say
+from pulse_local.services import postgres
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument("--admin", action="store_true", help="connect as the administrator instead of the reader")
+    parser.add_argument("-c", "--command", default="", metavar="SQL", help="run this and end")
+
+
+def _run(words: Namespace, env: Mapping[str, str]) -> int:
+    local = stack.opened(env, say)
+    if not local.is_running(stack.POSTGRES):
+        raise Stop("Postgres does not run: `pulse up` starts the local stack.")
+    program = str(postgres.installed() / "bin" / "psql")
+    dsn = local.state.dsn(postgres.ADMIN if words.admin else names.READER_ROLE)
+    sys.stdout.flush()
+    os.execve(  # noqa: S606 - psql takes over the terminal
+        program,
+        [program, "--set=ON_ERROR_STOP=1", *(["-c", words.command] if words.command else [])],
+        {**env, **_libpq(dsn)},
+    )
+
+
+def _libpq(dsn: str) -> dict[str, str]:
+    """The connection as libpq's variables: a password among a program's words could be read by everybody."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    named = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password", "PGDATABASE": "dbname"}
+    parts = conninfo_to_dict(dsn)
+    return {variable: str(parts[key]) for variable, key in named.items()}
+
+
+PSQL = Command("a psql prompt on the local database, as the reader or --admin", _configure, _run)

@@ -1,0 +1,37 @@
+"""`pulse up`: starts the local stack."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+
+from pulse.cli import OK, Command
+from pulse.errors import Stop
+from pulse_local import stack
+from pulse_local.output import say
+
+
+def _configure(parser: ArgumentParser) -> None:
+    add_port_options(parser)
+
+
+def add_port_options(parser: ArgumentParser) -> None:
+    """The options that force a port."""
+    parser.add_argument("--kafka-port", type=int, default=0, metavar="PORT", help="port of Kafka; default: a free one")
+    parser.add_argument(
+        "--postgres-port", type=int, default=0, metavar="PORT", help="port of Postgres; default: a free one"
+    )
+
+
+def _run(words: Namespace, env: Mapping[str, str]) -> int:
+    local = stack.opened(env, say)
+    if all(local.is_running(name) for name in stack.SERVICES):
+        raise Stop("The local stack already runs: `pulse status` shows how it is, `pulse down` stops it.")
+    began = time.monotonic()
+    local.up(stack.Forced(words.kafka_port, words.postgres_port))
+    say(f"Up after {time.monotonic() - began:.1f} s. `pulse status` shows how it is, `pulse down` stops it.")
+    return OK
+
+
+UP = Command("start Kafka, Postgres and the consumer on this machine", _configure, _run)

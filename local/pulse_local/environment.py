@@ -1,0 +1,50 @@
+"""The environment that a running local stack gives to each component, as the same settings that Kubernetes would give.
+
+Pure: from the state to variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pulse import names
+from pulse.settings import ConsumerSettings, DatabaseSettings, KafkaSettings, TopicSettings
+from pulse_local import ports
+from pulse_local.services import postgres
+from pulse_local.state import PIPELINE, State
+
+# Who connects to the database for a subcommand; the ones not named here work on the raw tables, as the consumer does.
+_ROLES = {"migrate": postgres.ADMIN, "transform": names.TRANSFORM_ROLE}
+
+# The dbt project of a checkout; an installed Pulse names its own.
+_DBT_PROJECT = Path(__file__).parents[2] / "dbt"
+
+
+def role_of(command: str) -> str:
+    """The database role that a subcommand works as."""
+    return _ROLES.get(command, names.INGEST_ROLE)
+
+
+def variables(state: State, command: str) -> dict[str, str]:
+    """Every variable that the stack knows, with the database connection of the subcommand's role."""
+    plan = state.plan
+    known = {
+        **KafkaSettings(f"{ports.HOST}:{state.ports.kafka}").to_env(),
+        **DatabaseSettings(state.dsn(role_of(command))).to_env(),
+        **TopicSettings(plan.events.name, plan.dlq.name, plan.group).to_env(),
+        "PULSE_PIPELINE": PIPELINE,
+    }
+    if (_DBT_PROJECT / "dbt_project.yml").is_file():
+        known["PULSE_DBT_PROJECT"] = str(_DBT_PROJECT)
+    return known
+
+
+def for_child(state: State, command: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that belongs to the stack: the user's own, but never another broker or database."""
+    return {**env, **variables(state, command)}
+
+
+def consumer_settings(state: State, env: Mapping[str, str]) -> ConsumerSettings:
+    """The consumer's settings: what the stack knows, and whatever else the user set. SettingsError if that is wrong."""
+    return ConsumerSettings.from_env({**for_child(state, "consume", env), "PULSE_HEALTH_PORT": str(state.ports.health)})

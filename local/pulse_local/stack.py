@@ -1,0 +1,228 @@
+"""Brings the local stack up and down: which process after which, with what, and what to undo when one fails."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException
+
+from pulse.errors import SettingsError, Stop
+from pulse.settings import CommandSettings
+from pulse_local import environment, paths, ports, processes, provision, state
+from pulse_local.paths import Paths
+from pulse_local.processes import Process
+from pulse_local.services import jars, kafka, postgres
+from pulse_local.state import Ports, State
+
+KAFKA, POSTGRES, CONSUMER = "kafka", "postgres", "consumer"
+SERVICES = (POSTGRES, KAFKA, CONSUMER)
+
+CONSUMER_READY_SECONDS = 60.0
+CONSUMER_STOP_SECONDS = 30.0
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """Ports that the user insists on; 0 takes a free one."""
+
+    kafka: int = 0
+    postgres: int = 0
+
+
+class Stack:
+    """The local stack in one home: its state, and the two things that change it."""
+
+    def __init__(self, where: Paths, env: Mapping[str, str], report: Report) -> None:
+        self.paths = where
+        self.env = env
+        self.report = report
+        self._state = state.load(where.state)
+        self._started: list[Process] = []
+
+    @property
+    def state(self) -> State:
+        """The state; Stop if the stack never ran here."""
+        if self._state is None:
+            raise Stop("The local stack does not run: `pulse up` starts it.")
+        return self._state
+
+    @property
+    def known(self) -> bool:
+        """Whether the stack ever ran in this home."""
+        return self._state is not None
+
+    def is_running(self, name: str) -> bool:
+        process = self._state.process(name) if self._state else None
+        return process is not None and processes.is_running(process)
+
+    def running(self) -> list[Process]:
+        """The processes of the stack that run, in the order of their start."""
+        return [process for process in self._state.processes if processes.is_running(process)] if self._state else []
+
+    def up(self, forced: Forced) -> None:
+        """Starts whatever of the three services does not run. What it started is stopped again if one fails."""
+        paths.prepare(self.paths)
+        with self._alone():
+            paths.check_space(self.paths)
+            self._remember(self._state or state.fresh())
+            self._started = []
+            try:
+                self._choose_ports(forced)
+                self._start_postgres()
+                self._start_kafka()
+                self._provision()
+                self._start_consumer()
+            except BaseException:
+                for process in reversed(self._started):
+                    self.stop(process)
+                raise
+
+    def down(self) -> list[str]:
+        """Stops every process of the stack, the last one first; returns their names."""
+        stopped = []
+        for process in reversed(self.running()):
+            self.report(f"Stopping {process.name} (pid {process.pid})")
+            self.stop(process)
+            stopped.append(process.name)
+        if self._state is not None:
+            self._remember(replace(self._state, processes=()))
+        return stopped
+
+    def stop(self, process: Process) -> None:
+        """Stops one process and forgets it."""
+        stops = {KAFKA: kafka.stop, POSTGRES: postgres.stop}
+        gently = stops[process.name](process) if process.name in stops else self._stop_other(process)
+        if not gently:
+            self.report(f"{process.name} did not stop in time and was killed; its next start recovers.")
+        self._remember(self.state.without_process(process.name))
+
+    def start(self, name: str, argv: list[str], env: Mapping[str, str]) -> Process:
+        """Starts one more process that belongs to the stack, and remembers it."""
+        process = processes.start(name, argv, log=self.paths.log(name), env=env, cwd=self.paths.home)
+        self._remember_process(process)
+        return process
+
+    def purge(self) -> None:
+        """Removes the home with all data in it; SettingsError if it is not ours."""
+        if not paths.is_ours(self.paths.home):
+            raise SettingsError(
+                f"{self.paths.home} was not made by the local stack (it has no file {paths.MARKER}), so it stays: set "
+                "PULSE_HOME to the right directory, or remove it by hand."
+            )
+        shutil.rmtree(self.paths.home)
+        self._state = None
+
+    def _stop_other(self, process: Process) -> bool:
+        return processes.stop(process, CONSUMER_STOP_SECONDS)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Holds the home's lock; Stop if another command is starting the stack right now."""
+        with (self.paths.home / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Stop("Another `pulse up` is at work in this home: wait until it is done.") from None
+            yield
+
+    def _remember(self, new: State) -> None:
+        self._state = new
+        state.save(self.paths.state, new)
+
+    def _remember_process(self, process: Process) -> None:
+        self._started.append(process)
+        self._remember(self.state.with_process(process))
+
+    def _choose_ports(self, forced: Forced) -> None:
+        last = self.state.ports
+
+        def chosen(service: str, wanted: int, before: int, option: str) -> int:
+            if self.is_running(service):
+                if wanted and wanted != before:
+                    raise Stop(f"{service} already runs on port {before}: `pulse down` first, to move it to {wanted}.")
+                return before
+            return ports.forced_port(wanted, option) if wanted else ports.free_port(before)
+
+        kafka_port = chosen(KAFKA, forced.kafka, last.kafka, "--kafka-port")
+        new = Ports(
+            kafka=kafka_port,
+            controller=last.controller if self.is_running(KAFKA) else ports.free_port(last.controller),
+            postgres=chosen(POSTGRES, forced.postgres, last.postgres, "--postgres-port"),
+            health=chosen(CONSUMER, 0, last.health, ""),
+        )
+        self._remember(replace(self.state, ports=new))
+
+    def _start_postgres(self) -> None:
+        if self.is_running(POSTGRES):
+            return
+        with self._timed(f"Postgres on {ports.HOST}:{self.state.ports.postgres}"):
+            postgres.start(
+                self.paths.postgres,
+                self.paths.log(POSTGRES),
+                self.paths.cache,
+                self.state.ports.postgres,
+                self.state.passwords.admin,
+                self._remember_process,
+            )
+
+    def _start_kafka(self) -> None:
+        if self.is_running(KAFKA):
+            return
+        class_path = jars.ensure_jars(self.paths.cache, jars.locked_jars(), self.report)
+        with self._timed(f"Kafka on {ports.HOST}:{self.state.ports.kafka}"):
+            kafka.start(
+                self.paths.kafka,
+                self.paths.log(KAFKA),
+                class_path,
+                self.state.ports.kafka,
+                self.state.ports.controller,
+                self._remember_process,
+            )
+
+    def _provision(self) -> None:
+        with self._timed("Topics, database and schema"):
+            provision.create_topics(self.state)
+            provision.create_database(self.state)
+            provision.migrate(self.state, self.env, self.paths.log("migrate"))
+            provision.let_roles_log_in(self.state)
+
+    def _start_consumer(self) -> None:
+        if self.is_running(CONSUMER):
+            return
+        settings = environment.consumer_settings(self.state, self.env)
+        with self._timed(f"Consumer, health on {ports.HOST}:{settings.health_port}"):
+            inherited = {name: value for name, value in self.env.items() if not name.startswith("PULSE_")}
+            process = self.start(
+                CONSUMER, [sys.executable, "-m", "pulse_consumer", "run"], {**inherited, **settings.to_env()}
+            )
+            processes.wait_ready(process, lambda: _says_ready(settings.health_port), CONSUMER_READY_SECONDS)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.report(f"{what}: ready after {time.monotonic() - began:.1f} s")
+
+
+def _says_ready(port: int) -> bool:
+    connection = HTTPConnection(ports.HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def opened(env: Mapping[str, str], report: Report) -> Stack:
+    """The stack in the home that the environment names."""
+    return Stack(paths.paths_from(CommandSettings.from_env(env), env, is_root=os.geteuid() == 0), env, report)
