@@ -215,6 +215,9 @@ class TransformSettings(Settings):
         "PULSE_TRANSFORM_CUSTOM_EVENTS", "Count custom events in sessions and engagement.", True
     )
     exclude_bots: bool = setting("PULSE_EXCLUDE_BOTS", "Leave events flagged as made by bots out of the marts.", True)
+    threads: int = setting(
+        "PULSE_DBT_THREADS", "Models built, or tests run, at the same time.", 2, minimum=1, maximum=32
+    )
 
 
 @dataclass(frozen=True, slots=True)
