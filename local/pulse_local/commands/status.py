@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -45,16 +46,13 @@ def _services(local: Stack) -> Table:
         stack.POSTGRES: state.ports.postgres,
         stack.CONSUMER: state.ports.health,
     }
-    table = Table("service", "state", "pid", "address", "log")
+    table = Table("service", "state", "pid", "address", box=box.SIMPLE_HEAD)
     others = [process.name for process in state.processes if process.name not in stack.SERVICES]
     for name in (*stack.SERVICES, *others):
         process = state.process(name)
         runs = process is not None and processes.is_running(process)
         address = f"{ports.HOST}:{listens[name]}" if name in listens else ""
-        table.add_row(
-            name, "runs" if runs else "stopped", str(process.pid) if runs and process else "", address,
-            str(local.paths.log(name)),
-        )  # fmt: skip
+        table.add_row(name, "runs" if runs else "stopped", str(process.pid) if runs and process else "", address)
     return table
 
 
@@ -66,7 +64,7 @@ def _flow(local: Stack) -> Table:
         topics = TopicSettings(plan.events.name, plan.dlq.name, plan.group)
         progress = figures.progress(client, connection, topics)
         _, dlq_ends = figures.log_ends(client, plan.dlq.name)
-        table = Table("what", "count", title=f"pipeline {plan.pipeline}")
+        table = Table(f"pipeline {plan.pipeline}", "count", box=box.SIMPLE_HEAD)
         table.columns[1].justify = "right"
         for what, count in (
             (f"end of {plan.events.name}", progress.written),
