@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -62,3 +64,12 @@ def _verdict(failed: psycopg.Error, text: str) -> Verdict:
 
 def _reason(failed: psycopg.Error, text: str) -> str:
     return failed.diag.message_primary or text
+
+
+@contextmanager
+def translating(doing: str) -> Iterator[None]:
+    """Inside, an error of psycopg becomes the one of Pulse's tree that it stands for."""
+    try:
+        yield
+    except psycopg.Error as failed:
+        raise translated(failed, doing) from failed

@@ -1,0 +1,27 @@
+"""A component's own entry point: the first word chooses a command, an error of Pulse's tree becomes one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+
+from pulse import VERSION
+from pulse.cli import FAILED, STOPPED, Command
+from pulse.errors import PulseError, Verdict
+
+
+def run_command(prog: str, commands: Mapping[str, Command]) -> int:
+    """Runs the command that the process's words name, and returns its exit code (see `pulse.cli.Command`)."""
+    parser = argparse.ArgumentParser(prog=prog)
+    parser.add_argument("--version", action="version", version=VERSION)
+    choices = parser.add_subparsers(dest="command", required=True)
+    for name, command in commands.items():
+        command.configure(choices.add_parser(name, help=command.help, description=command.help))
+    words = parser.parse_args()
+    try:
+        return commands[words.command].run(words, os.environ)
+    except PulseError as failed:
+        sys.stderr.write(f"{prog} {words.command}: {failed}\n")
+        return STOPPED if failed.verdict is Verdict.STOP else FAILED

@@ -1,0 +1,233 @@
+"""One membership of the group: poll, decode, write, step aside. The shell around the pure parts.
+
+The next batch is decoded on this thread while the one before is written on another; one write is in flight at most.
+Kafka is called from this thread only. Whatever ends a session rolls back what was not committed, and the next session
+reads the stored offsets again.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from pulse.adapters import kafka, metrics, postgres
+from pulse.backoff import delays
+from pulse.errors import PulseError, Retry
+from pulse.events import EventDecoder
+from pulse.settings import ConsumerSettings
+from pulse_consumer import offsets, subscription
+from pulse_consumer.batch import Batch, Limits
+from pulse_consumer.breaker import Breaker
+from pulse_consumer.dlq import DeadLetterTopic, checked_message_bytes
+from pulse_consumer.intake import Intake
+from pulse_consumer.offsets import Source
+from pulse_consumer.pump import Pump
+from pulse_consumer.record import Record
+from pulse_consumer.status import Status
+from pulse_consumer.writer import Writer, Written
+
+T = TypeVar("T")
+
+# How long the loop waits for a full batch's turn before it pauses the partitions and polls on, to stay in the group.
+PATIENCE_SECONDS = 1.0
+TAKE_OVER_SECONDS = 60.0
+
+
+class Session:
+    """Joins the group on construction. Raises Retry when a new session may go on, Stop when a person has to act."""
+
+    def __init__(
+        self, settings: ConsumerSettings, log: structlog.stdlib.BoundLogger, status: Status, breaker: Breaker
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._status = status
+        self._breaker = breaker
+        self._admin = kafka.admin(settings.kafka)
+        self._source = Source(
+            settings.topics.group, settings.topics.events, kafka.topic_id(self._admin, settings.topics.events)
+        )
+        self._limits = Limits(settings.batch_rows, settings.batch_bytes, settings.batch_linger)
+        self._intake = Intake(EventDecoder(custom_events=settings.custom_events), self._source.topic_id)
+        largest = checked_message_bytes(settings)
+        writer = Writer(settings.database.dsn, self._source, DeadLetterTopic(settings, largest).deliver)
+        writer.connection()  # before the group gives us partitions that we could not serve
+        self._pump = Pump(writer, status, log)
+        self._leaving = False
+        self._batch = Batch(time.monotonic())
+        self._paused = False
+        self._failure: PulseError | None = None
+        self._kafka: Consumer = subscription.consumer(settings, largest)
+        self._kafka.subscribe(
+            [self._source.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        metrics.CONSUMER_SESSIONS.inc()
+
+    def run(self, stop: threading.Event) -> None:
+        """Turns until `stop` is set, then finishes what was read."""
+        while not stop.is_set():
+            self._turn()
+        self._flush(self._settings.shutdown_grace.total_seconds())
+
+    def close(self) -> None:
+        """Leaves the group and gives everything up that is not committed."""
+        self._leaving = True
+        try:
+            self._kafka.close()
+        except (KafkaException, RuntimeError) as failed:
+            self._log.warning("leaving_the_group_failed", problem=str(failed))
+        self._pump.close()
+        metrics.CONSUMER_PARTITIONS.set(0)
+
+    def _turn(self) -> None:
+        self._status.turned()
+        self._collect()
+        if self._batch.room(self._limits) == 0 and self._pump.busy:
+            self._hold()
+            return
+        self._poll(self._batch.room(self._limits), self._limits.linger.total_seconds())
+        if not self._pump.busy and self._batch.due(self._limits, time.monotonic()):
+            self._submit()
+
+    def _poll(self, room: int, seconds: float) -> None:
+        was_empty = not self._batch.parts
+        messages = self._guarded(lambda: self._kafka.consume(max(1, room), seconds))
+        if self._failure is not None:
+            raise self._failure
+        found: list[Record] = list(subscription.records(messages))
+        if was_empty:
+            self._batch.started_at = time.monotonic() - (seconds if len(found) < room else 0.0)
+        self._intake.add(self._batch, found)
+
+    def _hold(self) -> None:
+        """The batch is full and the one before is still being written: wait, and poll on if that takes long."""
+        if self._pump.wait(0.0 if self._paused else PATIENCE_SECONDS):
+            return
+        if not self._paused:
+            self._paused = True
+            self._guarded(lambda: self._kafka.pause(self._kafka.assignment()))
+            self._log.warning("reading_paused", reason="the database does not keep up or is away")
+        self._poll(1, 0.25)
+
+    def _collect(self) -> None:
+        """Takes the result of a write that is done: tells Kafka, counts, resumes."""
+        result = self._pump.collect()
+        if result is None:
+            return
+        written, seconds = result
+        self._status.committed(written, seconds)
+        self._report(written, seconds)
+        self._commit_to_kafka(written)
+        if self._paused:
+            self._paused = False
+            self._guarded(lambda: self._kafka.resume(self._kafka.assignment()))
+            self._log.info("reading_resumed")
+
+    def _report(self, written: Written, seconds: float) -> None:
+        total = written.total()
+        self._log.info(
+            "batch_committed",
+            inserted=total.inserted,
+            duplicate=total.duplicate,
+            conflict=total.conflict,
+            dead=total.dead,
+            seconds=round(seconds, 3),
+            next_offsets=written.next_offsets,
+        )
+
+    def _commit_to_kafka(self, written: Written) -> None:
+        """For lag tools only: the stored offsets are the truth, so a refused commit loses nothing."""
+        places = [TopicPartition(self._source.topic, number, offset) for number, offset in written.next_offsets.items()]
+        try:
+            self._kafka.commit(offsets=places, asynchronous=True)
+            for place in places:
+                _, high = self._kafka.get_watermark_offsets(place, cached=True)
+                metrics.CONSUMER_LAG.labels(str(place.partition)).set(max(0, high - place.offset))
+        except (KafkaException, RuntimeError) as failed:
+            self._log.info("kafka_commit_skipped", problem=str(failed))
+
+    def _submit(self) -> None:
+        batch, self._batch = self._batch, Batch(time.monotonic())
+        bad = sum(len(part.dead) for part in batch.parts.values())
+        refused = sum(letter.code == "rejected_by_collector" for part in batch.parts.values() for letter in part.dead)
+        self._breaker.note(batch.read, bad - refused)
+        self._pump.submit(batch)
+
+    def _flush(self, seconds: float) -> None:
+        """Finishes the write in flight, then writes what was read, both within `seconds`; what is late is given up."""
+        deadline = time.monotonic() + seconds
+        for _ in range(2):
+            if not self._pump.wait(deadline - time.monotonic()):
+                self._log.warning("flush_gave_up", seconds=seconds)
+                return
+            self._collect()
+            if self._batch.parts:
+                self._submit()
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [place.partition for place in partitions]
+        try:
+            taken = self._take_over(numbers)
+        except PulseError as failed:
+            self._failure = failed
+            return
+        self._intake.positions.update(taken)
+        for place in partitions:
+            place.offset = taken[place.partition].next_offset
+        self._kafka.incremental_assign(partitions)
+        if self._paused and partitions:
+            self._kafka.pause(partitions)
+        self._owned("partitions_assigned", numbers)
+        self._status.working()
+
+    def _take_over(self, numbers: list[int]) -> dict[int, offsets.Position]:
+        deadline = time.monotonic() + TAKE_OVER_SECONDS
+        for delay in delays(random.random):
+            try:
+                log_bounds = subscription.bounds(self._admin, self._source.topic, numbers)
+                with (
+                    postgres.connect(self._settings.database.dsn, "pulse-consumer", lock_timeout="10s") as connection,
+                    postgres.translating("Taking partitions over"),
+                ):
+                    return offsets.take(connection, self._source, log_bounds)
+            except Retry as failed:
+                self._status.failing(str(failed))
+                if time.monotonic() + delay > deadline:
+                    raise
+                time.sleep(delay)
+        raise AssertionError("delays are endless")
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not self._leaving:
+            try:
+                self._flush(self._settings.shutdown_grace.total_seconds())
+            except PulseError as failed:
+                self._failure = failed
+        self._forget("partitions_revoked", partitions)
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget("partitions_lost", partitions)
+
+    def _forget(self, event: str, partitions: list[TopicPartition]) -> None:
+        numbers = [place.partition for place in partitions]
+        for number in numbers:
+            self._intake.positions.pop(number, None)
+            self._batch.drop(number)
+        self._owned(event, numbers)
+
+    def _owned(self, event: str, numbers: list[int]) -> None:
+        metrics.CONSUMER_PARTITIONS.set(len(self._intake.positions))
+        self._log.info(event, partitions=numbers, owned=sorted(self._intake.positions))
+
+    def _guarded(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except KafkaException as failed:
+            subscription.raise_for(failed.args[0])
+            raise

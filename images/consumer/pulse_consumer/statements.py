@@ -1,0 +1,49 @@
+"""The SQL of one batch, built from the one list of columns."""
+
+from __future__ import annotations
+
+from pulse_consumer.rows import COLUMNS
+
+# Constants of this package alone are put into the texts below (hence the noqa): no value ever is.
+_NAMES = ", ".join(name for name, _ in COLUMNS)
+
+# Same names and types as the table's, and no constraint: what the table refuses is found by the insert, in a savepoint.
+CREATE_STAGE = f"create temp table stage on commit delete rows as select {_NAMES} from raw.events with no data"  # noqa: S608
+
+COPY_STAGE = f"copy stage ({_NAMES}) from stdin with (format binary)"
+
+EMPTY_STAGE = "truncate stage"
+
+INSERT = f"insert into raw.events ({_NAMES}) select {_NAMES} from stage on conflict (event_id) do nothing"  # noqa: S608
+
+# What the insert left out: staged rows whose event was there before this transaction, or came from another record of
+# it. The same fingerprint is a repeat; another one is a conflict, which is kept beside the first.
+CLASSIFY = """
+with left_out as (
+    select stage.*, held.fingerprint = stage.fingerprint as repeats
+    from stage join raw.events as held using (event_id)
+    where held.ingested_at is distinct from now()
+        or (held.topic_id, held.kafka_partition, held.kafka_offset)
+            is distinct from (stage.topic_id, stage.kafka_partition, stage.kafka_offset)
+), kept as (
+    insert into raw.event_conflicts (topic_id, partition_id, kafka_offset, event_id, fingerprint, event)
+    select topic_id, kafka_partition, kafka_offset, event_id, fingerprint, to_jsonb(left_out) - 'repeats'
+    from left_out where not repeats
+    on conflict do nothing
+)
+select kafka_partition, count(*) filter (where repeats), count(*) filter (where not repeats)
+from left_out group by kafka_partition
+"""
+
+DEAD_LETTER = """
+insert into raw.dead_letters (topic_id, partition_id, kafka_offset, topic, kafka_timestamp, key, value, headers,
+    class, reason, field, sqlstate, consumer_group, version)
+values (%s, %s, %s, %s, to_timestamp(%s / 1e6), %s, %s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (topic_id, partition_id, kafka_offset) do nothing
+"""
+
+BATCH = """
+insert into raw.batches (consumer_group, topic_id, partition_id, epoch, first_offset, next_offset,
+    read, inserted, duplicate, conflict, dead, skipped)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""

@@ -1,0 +1,238 @@
+"""One batch, one transaction: events, conflicts, dead letters, the ledger and the offsets land together or not at all.
+
+The writer holds one connection and belongs to one thread. It retries nothing; who calls it decides that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from pulse import VERSION
+from pulse.adapters import postgres
+from pulse.errors import DatabaseUnavailable, DatabaseWrong, Rejection
+from pulse_consumer import offsets, statements
+from pulse_consumer.batch import Batch, Part
+from pulse_consumer.deadletter import DeadLetter, ledger_headers
+from pulse_consumer.isolate import isolate
+from pulse_consumer.offsets import Source
+from pulse_consumer.record import Record
+from pulse_consumer.rows import COLUMNS, stream
+
+Row = tuple[bytes, Record]
+Deliver = Callable[[Sequence[DeadLetter]], None]
+
+# The stage and the table meet by key: look the staged ids up, never scan the events of years. No vanished owner may
+# hold its rows for ever.
+_SESSION = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "30s",
+}
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records of one partition in one transaction."""
+
+    inserted: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    dead: int = 0
+
+
+@dataclass(slots=True)
+class Written:
+    """A committed batch: what became of its records, the dead letters it had, and where each partition stands."""
+
+    counts: dict[int, Counts]
+    dead: list[DeadLetter]
+    next_offsets: dict[int, int] = field(default_factory=dict)
+
+    def total(self) -> Counts:
+        """The counts of all partitions together."""
+        each = self.counts.values()
+        return Counts(
+            sum(one.inserted for one in each),
+            sum(one.duplicate for one in each),
+            sum(one.conflict for one in each),
+            sum(one.dead for one in each),
+        )
+
+
+class Writer:
+    """Writes batches of one source. `deliver` puts dead letters on the DLQ topic and awaits their acknowledgement."""
+
+    def __init__(self, dsn: str, source: Source, deliver: Deliver) -> None:
+        self._dsn = dsn
+        self._source = source
+        self._deliver = deliver
+        self._connection: psycopg.Connection[Any] | None = None
+        self._staged = False
+
+    def connection(self) -> psycopg.Connection[Any]:
+        """The connection, made and checked first if there is none; DatabaseUnavailable or DatabaseWrong."""
+        if self._connection is None or self._connection.closed:
+            connection = postgres.connect(self._dsn, "pulse-consumer", **_SESSION)
+            try:
+                _check_table(connection)
+                connection.execute(statements.CREATE_STAGE)
+                connection.commit()
+            except psycopg.Error as failed:
+                connection.close()
+                raise postgres.translated(failed, "Looking at raw.events") from failed
+            except DatabaseWrong:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def close(self) -> None:
+        """Ends the connection; an open transaction is rolled back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def write(self, batch: Batch) -> Written:
+        """Writes the batch and commits. On any error nothing of it is stored, and the connection is given up.
+
+        Raises DatabaseUnavailable, DatabaseWrong, KafkaUnavailable (the DLQ) or Fenced.
+        """
+        try:
+            connection = self.connection()
+            with connection.transaction(), connection.cursor() as cursor:
+                return self._write(connection, cursor, batch)
+        except psycopg.Error as failed:
+            self.close()
+            error = postgres.translated(failed, "Writing a batch")
+            # Outside of the rows, nothing that a record says can be at fault.
+            raise DatabaseWrong(str(error)) if isinstance(error, Rejection) else error from failed
+        except BaseException:
+            self.close()
+            raise
+
+    def _write(self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], batch: Batch) -> Written:
+        dead = [letter for part in batch.parts.values() for letter in part.dead]
+        written = Written({partition: Counts() for partition in batch.parts}, dead)
+        rows: list[Row] = [row for part in batch.parts.values() for row in zip(part.rows, part.records, strict=True)]
+        self._staged = False
+        chunks, refused = isolate(rows, lambda chunk: self._store(connection, cursor, chunk))
+        for chunk in chunks:
+            for partition, counts in chunk.items():
+                held = written.counts[partition]
+                held.inserted += counts.inserted
+                held.duplicate += counts.duplicate
+                held.conflict += counts.conflict
+        written.dead += [DeadLetter.of(record, why) for (_, record), why in refused]
+        for letter in written.dead:
+            written.counts[letter.record.partition].dead += 1
+        self._bury(cursor, written.dead)
+        self._account(cursor, batch, written)
+        return written
+
+    def _store(
+        self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], rows: Sequence[Row]
+    ) -> dict[int, Counts]:
+        """Stores the rows inside a savepoint, all or none; Rejection if one of them is bad data."""
+        with postgres.translating("Storing events"), connection.transaction():
+            if self._staged:
+                cursor.execute(statements.EMPTY_STAGE)
+            self._staged = True
+            with cursor.copy(statements.COPY_STAGE) as copy:
+                copy.write(stream(row for row, _ in rows))
+            cursor.execute(statements.INSERT)
+            inserted = cursor.rowcount
+            counts = {
+                partition: Counts(inserted=count)
+                for partition, count in Counter(record.partition for _, record in rows).items()
+            }
+            if inserted < len(rows):
+                _classify(cursor, counts)
+            confirmed = sum(each.inserted for each in counts.values())
+            if confirmed != inserted:
+                raise DatabaseUnavailable(
+                    f"{inserted} of {len(rows)} rows were new by the insert and {confirmed} by the stored rows: "
+                    "somebody deletes events meanwhile. The batch is written again."
+                )
+            return counts
+
+    def _bury(self, cursor: psycopg.Cursor[Any], letters: Sequence[DeadLetter]) -> None:
+        """Delivers the copies first: once the offsets are committed, nothing would send them again."""
+        if not letters:
+            return
+        self._deliver(letters)
+        topic_id = UUID(bytes=self._source.topic_id)
+        cursor.executemany(
+            statements.DEAD_LETTER,
+            [
+                (
+                    topic_id,
+                    letter.record.partition,
+                    letter.record.offset,
+                    self._source.topic,
+                    letter.record.kafka_us,
+                    letter.record.key,
+                    letter.record.value,
+                    ledger_headers(letter.record),
+                    letter.code,
+                    letter.reason.replace("\0", "\ufffd"),
+                    letter.field.replace("\0", "\ufffd") or None,
+                    letter.sqlstate,
+                    self._source.group,
+                    VERSION,
+                )
+                for letter in letters
+            ],
+        )
+
+    def _account(self, cursor: psycopg.Cursor[Any], batch: Batch, written: Written) -> None:
+        moves = {partition: (part.epoch, part.first, part.next) for partition, part in batch.parts.items()}
+        cursor.executemany(
+            statements.BATCH,
+            [self._ledger_row(partition, part, written.counts[partition]) for partition, part in batch.parts.items()],
+        )
+        offsets.advance(cursor, self._source, moves)
+        written.next_offsets = {partition: part.next for partition, part in batch.parts.items()}
+
+    def _ledger_row(self, partition: int, part: Part, counts: Counts) -> tuple[Any, ...]:
+        return (
+            self._source.group,
+            UUID(bytes=self._source.topic_id),
+            partition,
+            part.epoch,
+            part.first,
+            part.next,
+            part.read,
+            counts.inserted,
+            counts.duplicate,
+            counts.conflict,
+            counts.dead,
+            part.skipped,
+        )
+
+
+def _classify(cursor: psycopg.Cursor[Any], counts: dict[int, Counts]) -> None:
+    cursor.execute(statements.CLASSIFY)
+    for partition, duplicate, conflict in cursor.fetchall():
+        held = counts[partition]
+        held.inserted -= duplicate + conflict
+        held.duplicate, held.conflict = duplicate, conflict
+
+
+def _check_table(connection: psycopg.Connection[Any]) -> None:
+    """Binary COPY casts nothing: a column of another type would take every event for bad data."""
+    names = ", ".join(name for name, _ in COLUMNS)
+    description = connection.execute(f"select {names} from raw.events limit 0").description or []  # noqa: S608 - constants
+    found = [(column.name, column.type_code) for column in description]
+    wrong = [f"{name} (type oid {oid})" for name, oid in found if (name, oid) not in COLUMNS]
+    if wrong:
+        raise DatabaseWrong(
+            f"raw.events has columns of other types than this version writes: {', '.join(wrong)}. Run `pulse migrate`."
+        )
