@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pulse import cli
 from pulse.adapters import logs
-from pulse.errors import PulseError, SettingsError, Verdict
 from pulse.settings import TransformSettings
 from pulse_transform.run import transform
 
@@ -23,21 +21,10 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
-    try:
-        settings = TransformSettings.from_env(env)
-    except SettingsError as wrong:
-        sys.stderr.write(f"{wrong}\n")
-        return cli.STOPPED
+    settings = TransformSettings.from_env(env)
     log = logs.configure(settings.log, "transform")
-    try:
-        with _terminated_like_ctrl_c():
-            return transform(settings, env, log, full_refresh=words.full_refresh, select=words.select)
-    except PulseError as failed:
-        log.error("transform_stopped", reason=str(failed))  # noqa: TRY400 - the sentence is for a person, a trace is not
-        return cli.FAILED if failed.verdict is Verdict.RETRY else cli.STOPPED
-    except KeyboardInterrupt:
-        log.warning("transform_interrupted")
-        return cli.FAILED
+    with _terminated_like_ctrl_c():
+        return transform(settings, env, log, full_refresh=words.full_refresh, select=words.select)
 
 
 @contextmanager

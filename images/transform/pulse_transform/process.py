@@ -38,7 +38,8 @@ def build_arguments(
 ) -> list[str]:
     """The words of `dbt build`. Everything that dbt writes goes to `scratch`, so the project may be read-only.
 
-    Unit tests are left out: they try the SQL on made-up rows and say nothing about the data of this run.
+    Unit tests are left out: they try the SQL on made-up rows and say nothing about the data of this run. With a
+    selection, so are tests that also read a model which is neither selected nor above one that is.
     """
     return [
         *("--log-format", "json", "--log-level", "info", "--log-level-file", "none", "--no-use-colors"),
@@ -49,7 +50,7 @@ def build_arguments(
         *("--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")),
         *("--vars", variables),
         *(["--full-refresh"] if full_refresh else []),
-        *(["--select", *select] if select else []),
+        *(["--select", *select, "--indirect-selection", "buildable"] if select else []),
     ]
 
 

@@ -1,0 +1,150 @@
+"""A database as the consumer leaves it, the transformation as a process, and the marts as it leaves them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from pulse.settings import DatabaseSettings, LogSettings, TransformSettings
+
+from .history import Batch, DeadLetter, Event, History
+from .reference import Row, Rules
+
+ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "dbt"
+MIGRATIONS = ROOT / "images" / "consumer" / "pulse_consumer" / "migrations"
+TOPIC_ID = uuid.UUID(int=1)
+RUN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A process that has ended."""
+
+    code: int
+    log: str
+
+
+def prepare(dsn: str) -> None:
+    """Makes the schemas, and applies the migrations."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for schema in ("raw", "ops", "staging", "intermediate", "marts"):
+            connection.execute(f"create schema {schema}".encode())
+        for path in sorted(MIGRATIONS.glob("*.sql")):
+            connection.execute(path.read_bytes())
+
+
+def load(dsn: str, history: History) -> None:
+    """Stores the history's rows."""
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        columns = "event_id, event_type, user_id, event_timestamp, page, funnel_step_index, anonymous_id, properties, "
+        columns += "received_at, kafka_timestamp, kafka_timestamp_trusted, fingerprint, topic_id, kafka_partition, "
+        _copy(cursor, f"raw.events ({columns}kafka_offset)", map(_event_row, count(), history.events))
+        columns = (
+            "consumer_group, topic_id, partition_id, epoch, first_offset, next_offset, read, inserted, duplicate, "
+        )
+        _copy(cursor, f"raw.batches ({columns}conflict, dead, skipped, committed_at)", _batch_rows(history.batches))
+        columns = "topic_id, partition_id, kafka_offset, topic, class, reason, consumer_group, version, first_seen"
+        _copy(cursor, f"raw.dead_letters ({columns})", map(_letter_row, count(), history.dead_letters))
+
+
+def _copy(cursor: psycopg.Cursor[Any], target: str, rows: Iterable[tuple[object, ...]]) -> None:
+    with cursor.copy(f"copy {target} from stdin".encode()) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _event_row(offset: int, event: Event) -> tuple[object, ...]:
+    return (
+        event.event_id,
+        event.event_type,
+        event.user_id,
+        event.event_timestamp,
+        event.page,
+        event.funnel_step_index,
+        event.anonymous_id,
+        None if event.properties is None else Jsonb(event.properties),
+        event.received_at,
+        event.kafka_timestamp,
+        event.kafka_timestamp_trusted,
+        event.event_id.bytes,
+        TOPIC_ID,
+        0,
+        offset,
+    )
+
+
+def _batch_rows(batches: Iterable[Batch]) -> Iterable[tuple[object, ...]]:
+    first = 0
+    for batch in batches:
+        read = batch.inserted + batch.duplicate + batch.conflict + batch.dead
+        counts = (read, batch.inserted, batch.duplicate, batch.conflict, batch.dead, 1)
+        yield ("g", TOPIC_ID, 0, 1, first, first + read + 1, *counts, batch.committed_at)
+        first += read + 1
+
+
+def _letter_row(offset: int, letter: DeadLetter) -> tuple[object, ...]:
+    return (TOPIC_ID, 0, offset, "t", letter.reason_class, "made up", "g", "0", letter.first_seen)
+
+
+def settings(dsn: str, rules: Rules | None = None, project: Path = PROJECT) -> TransformSettings:
+    """The settings of a run under the rules."""
+    rules = rules or Rules()
+    return TransformSettings(
+        DatabaseSettings(dsn),
+        LogSettings(),
+        str(project),
+        session_gap=rules.session_gap,
+        late_after=rules.late_after,
+        time_zone=rules.time_zone,
+        include_custom_events=rules.include_custom_events,
+        exclude_bots=rules.exclude_bots,
+    )
+
+
+def start(settings: TransformSettings, *words: str) -> subprocess.Popen[str]:
+    """The transformation as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pulse_transform", "run", *words],
+        env={**_clean(os.environ), **settings.to_env()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> Ran:
+    """Waits for the process."""
+    _, log = process.communicate(timeout=RUN_SECONDS)
+    return Ran(process.returncode, log)
+
+
+def run(settings: TransformSettings, *words: str) -> Ran:
+    """Starts the transformation and waits for it."""
+    return ended(start(settings, *words))
+
+
+def _clean(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if not name.startswith(("PULSE_", "PG", "DBT_"))}
+
+
+def query(dsn: str, sql: str, *values: object) -> list[dict[str, Any]]:
+    """The rows of a query."""
+    with psycopg.connect(dsn, row_factory=dict_row) as connection:
+        return connection.execute(sql.encode(), values).fetchall()
+
+
+def mart(dsn: str, name: str) -> list[Row]:
+    """All rows of a mart."""
+    return [dict(row) for row in query(dsn, f"select * from marts.{name}")]
