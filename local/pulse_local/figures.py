@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,14 @@ def progress(client: AdminClient, connection: psycopg.Connection[Any], topics: T
     stored = stored_offsets(connection, topics)
     starts, ends = log_ends(client, topics.events)
     return Progress(starts, ends, stored)
+
+
+@contextmanager
+def one_moment(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Everything read inside is of one moment, so that the figures fit together."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with connection.transaction():
+        yield
 
 
 def accounts(connection: psycopg.Connection[Any], group: str) -> Accounts:

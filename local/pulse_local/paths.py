@@ -87,12 +87,12 @@ def is_ours(home: Path) -> bool:
     return (home / MARKER).is_file()
 
 
-def check_space(paths: Paths) -> None:
+def check_space(paths: Paths, needed_bytes: int = NEEDED_BYTES) -> None:
     """SettingsError when a disk has too little room for a broker and a database to start safely."""
     for variable, directory in (("PULSE_HOME", paths.home), ("PULSE_CACHE", paths.cache)):
         free = shutil.disk_usage(directory).free
-        if free < NEEDED_BYTES:
+        if free < needed_bytes:
             raise SettingsError(
-                f"{directory} has {free / 1024**2:,.0f} MiB free and at least {NEEDED_BYTES / 1024**2:,.0f} MiB are "
+                f"{directory} has {free / 1024**2:,.0f} MiB free and at least {needed_bytes / 1024**2:,.0f} MiB are "
                 f"needed: free some space, or set {variable} to a directory on a larger disk."
             )

@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +127,23 @@ def wait_ready(process: Process, is_ready: Callable[[], bool], timeout_seconds: 
     raise Stop(f"{process.name} {what}. The end of {process.log}:\n{log_tail(Path(process.log))}")
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Lets a stop come to its end: a second Ctrl-C inside would leave processes behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def log_tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
     """The last lines of a log file."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 16_384))
+            file.seek(max(0, log.stat().st_size - max(16_384, lines * 512)))
             text = file.read().decode(errors="replace")
     except OSError:
         return "(no log)"

@@ -72,7 +72,7 @@ class Stack:
         paths.prepare(self.paths)
         with self._alone():
             paths.check_space(self.paths)
-            self._remember(self._state or state.fresh())
+            self._remember(state.load(self.paths.state) or state.fresh())  # another `up` may have ended just now
             self._started = []
             try:
                 self._choose_ports(forced)
@@ -81,8 +81,9 @@ class Stack:
                 self._provision()
                 self._start_consumer()
             except BaseException:
-                for process in reversed(self._started):
-                    self.stop(process)
+                with processes.uninterrupted():
+                    for process in reversed(self._started):
+                        self.stop(process)
                 raise
 
     def down(self) -> list[str]:
@@ -109,6 +110,10 @@ class Stack:
         process = processes.start(name, argv, log=self.paths.log(name), env=env, cwd=self.paths.home)
         self._remember_process(process)
         return process
+
+    def note_history(self, end: str, *, done: bool) -> None:
+        """Remembers which history the demo sends, and that it is stored."""
+        self._remember(replace(self.state, history_end=end, history_done=done))
 
     def purge(self) -> None:
         """Removes the home with all data in it; SettingsError if it is not ours."""

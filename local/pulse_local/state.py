@@ -53,6 +53,10 @@ class State:
     ports: Ports
     passwords: Passwords
     processes: tuple[Process, ...] = ()
+    # The demo's history: its last moment, chosen once so that sending it again sends the same events, and whether all
+    # of it is stored.
+    history_end: str = ""
+    history_done: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -108,7 +112,9 @@ def _parsed(raw: dict[str, Any]) -> State:
     if raw["version"] != _VERSION:
         raise ValueError("another version")
     processes = tuple(Process(**process) for process in raw["processes"])
-    return State(Ports(**raw["ports"]), Passwords(**raw["passwords"]), processes)
+    return State(
+        Ports(**raw["ports"]), Passwords(**raw["passwords"]), processes, raw["history_end"], raw["history_done"]
+    )
 
 
 def save(path: Path, state: State) -> None:

@@ -60,7 +60,7 @@ def _flow(local: Stack) -> Table:
     state = local.state
     plan = state.plan
     client = kafka_adapter.admin(KafkaSettings(f"{ports.HOST}:{state.ports.kafka}"))
-    with connect(state.dsn(postgres.ADMIN), "pulse-status") as connection:
+    with connect(state.dsn(postgres.ADMIN), "pulse-status") as connection, figures.one_moment(connection):
         topics = TopicSettings(plan.events.name, plan.dlq.name, plan.group)
         progress = figures.progress(client, connection, topics)
         _, dlq_ends = figures.log_ends(client, plan.dlq.name)

@@ -94,6 +94,11 @@ def properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
         "socket.request.max.bytes": str(128 * 1024 * 1024),
         # One member: nobody else is worth waiting for.
         "group.initial.rebalance.delay.ms": "0",
+        # A consumer that was killed is missed after seconds; the defaults are made for clusters with slow networks.
+        "group.consumer.min.session.timeout.ms": "1000",
+        "group.consumer.session.timeout.ms": "6000",
+        "group.consumer.min.heartbeat.interval.ms": "500",
+        "group.consumer.heartbeat.interval.ms": "1000",
         "log.segment.bytes": str(256 * 1024 * 1024),
         "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
         "num.network.threads": "2",

@@ -1,0 +1,350 @@
+"""The demo: a month of history, then live traffic, through the whole pipeline, with the marts shown as they grow.
+
+Whatever it starts it stops again, on Ctrl-C too; what ran before stays.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from confluent_kafka.admin import AdminClient
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pulse import names
+from pulse.adapters import kafka as kafka_adapter
+from pulse.adapters.postgres import connect
+from pulse.errors import Stop
+from pulse.settings import KafkaSettings, TopicSettings
+from pulse_local import accounting, environment, figures, marts, ports, processes, stack
+from pulse_local.accounting import Produced
+from pulse_local.figures import Accounts
+from pulse_local.figures import Progress as Standing
+from pulse_local.output import say
+from pulse_local.processes import Process
+from pulse_local.services import postgres
+from pulse_local.stack import Forced, Stack
+
+DAYS, USERS = 30, 2_000
+ONCE_SECONDS = 10.0
+TRANSFORM_EVERY_SECONDS = 30.0
+STALL_SECONDS = 60.0
+TRANSFORM_SECONDS = 600.0
+_LINE_SECONDS = 1.0
+_QUIET_LINE_SECONDS = 5.0
+_SIMULATOR = "simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for."""
+
+    once: bool
+    rate: float
+    forced: Forced
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, local: Stack, env: Mapping[str, str], options: Options) -> None:
+        self._local = local
+        self._env = env
+        self._options = options
+        self._console = Console()
+        self._before: set[str] = {process.name for process in local.running()}
+        self._produced = Produced()
+        self._admin: AdminClient | None = None
+
+    def run(self) -> bool:
+        """The whole demo; False if its numbers do not add up. Stops what it started, however it ends."""
+        try:
+            self._bring_up()
+            with self._connected() as connection:
+                baseline, end_before = self._books(connection)
+                self._send_history(connection)
+                self._transform()
+                self._show_marts()
+                if not self._options.once:
+                    self._live(connection, seconds=None)
+                    return True
+                self._live(connection, ONCE_SECONDS)
+                self._wait_stored(connection)
+                self._transform()
+                self._show_marts()
+                return self._adds_up(connection, baseline, end_before)
+        finally:
+            self._stop_own()
+
+    def _bring_up(self) -> None:
+        if all(self._local.is_running(name) for name in stack.SERVICES):
+            say("The local stack runs already and is used as it is.")
+        else:
+            self._local.up(self._options.forced)
+
+    def _send_history(self, connection: psycopg.Connection[Any]) -> None:
+        state = self._local.state
+        if state.history_done:
+            say("The history is there already, from an earlier demo.")
+            return
+        end = state.history_end or dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._local.note_history(end, done=False)
+        say(f"Sending {DAYS} days of history of {USERS:,} simulated visitors")
+        truth = self._truth("history")
+        code = self._foreground(self._simulator("--days", str(DAYS), "--end", end, "--truth", str(truth)))
+        if code != 0:
+            raise Stop(f"The simulator ended with exit code {code}; what it said stands above.")
+        self._count(truth)
+        self._wait_stored(connection)
+        self._local.note_history(end, done=True)
+
+    def _live(self, connection: psycopg.Connection[Any], seconds: float | None) -> None:
+        """Simulates live traffic for so long, or until Ctrl-C, and runs dbt every now and then."""
+        self._say_where_to_look(seconds)
+        truth = self._truth("live")
+        words = self._simulator("--rate", str(self._options.rate), *(["--truth", str(truth)] if seconds else []))
+        simulator = self._local.start(_SIMULATOR, words, self._child_env("simulate"))
+        try:
+            self._watch(connection, simulator, seconds)
+        except KeyboardInterrupt:
+            say("\nStopping.")
+        finally:
+            self._local.stop(simulator)
+        if seconds:
+            self._count(truth)
+
+    def _watch(self, connection: psycopg.Connection[Any], simulator: Process, seconds: float | None) -> None:
+        began = time.monotonic()
+        next_transform = began + TRANSFORM_EVERY_SECONDS
+        transform: subprocess.Popen[bytes] | None = None
+        meter = Meter(self._console)
+        try:
+            while seconds is None or time.monotonic() - began < seconds:
+                self._check_alive(simulator)
+                meter.show(self._standing(connection))
+                if transform is not None and transform.poll() is not None:
+                    meter.note(self._transform_result(transform.returncode))
+                    transform, next_transform = None, time.monotonic() + TRANSFORM_EVERY_SECONDS
+                elif transform is None and seconds is None and time.monotonic() > next_transform:
+                    transform = self._start_transform()
+                time.sleep(_LINE_SECONDS)
+        finally:
+            meter.close()
+            if transform is not None:
+                _end(transform)
+
+    def _check_alive(self, simulator: Process) -> None:
+        for process in (*(self._local.state.process(name) for name in stack.SERVICES), simulator):
+            if process is None or not processes.is_running(process):
+                name = process.name if process else "a service"
+                raise Stop(f"{name} has ended on its own: `pulse logs {name}` shows why.")
+
+    def _transform(self) -> None:
+        with self._busy("dbt builds and checks the marts"):
+            child = self._start_transform()
+            try:
+                code = child.wait(TRANSFORM_SECONDS)
+            except BaseException:
+                _end(child)
+                raise
+        if code != 0:
+            raise Stop(self._transform_failed(code))
+
+    def _start_transform(self) -> subprocess.Popen[bytes]:
+        with self._local.paths.log("transform").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "pulse_transform", "run"],
+                env=self._child_env("transform"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _transform_result(self, code: int) -> str:
+        if code != 0:
+            return self._transform_failed(code)
+        with self._reading() as reader:
+            return f"dbt done. {marts.today(reader)}"
+
+    def _transform_failed(self, code: int) -> str:
+        log = self._local.paths.log("transform")
+        return f"dbt ended with exit code {code}. The end of {log}:\n{processes.log_tail(log)}"
+
+    def _show_marts(self) -> None:
+        with self._reading() as reader:
+            for table in marts.tables(reader):
+                self._console.print(table)
+
+    def _wait_stored(self, connection: psycopg.Connection[Any]) -> None:
+        """Returns when the lag is 0; Stop when nothing moves any more."""
+        with _bar("stored") as progress:
+            task = progress.add_task("storing", total=None)
+            last, moved_at = -1, time.monotonic()
+            while (standing := self._standing(connection)).lag:
+                stored = standing.written - standing.lag
+                progress.update(task, total=standing.written, completed=stored)
+                if stored != last:
+                    last, moved_at = stored, time.monotonic()
+                elif time.monotonic() - moved_at > STALL_SECONDS:
+                    raise Stop(
+                        f"The consumer stored nothing for {STALL_SECONDS:.0f} s, lag {standing.lag:,}: "
+                        "`pulse logs consumer` shows why."
+                    )
+                time.sleep(0.2)
+            progress.update(task, total=standing.written, completed=standing.written)
+
+    def _adds_up(self, connection: psycopg.Connection[Any], baseline: Accounts, end_before: int) -> bool:
+        books, end = self._books(connection)
+        added = accounting.since(baseline, books)
+        with self._reading() as reader:
+            faults = accounting.faults(
+                self._produced,
+                end - end_before,
+                added,
+                figures.counted(connection, "raw.events"),
+                marts.counted_events(reader),
+                marts.row_counts(reader),
+            )
+        for fault in faults:
+            say(f"Does not add up: {fault}")
+        if not faults:
+            say(
+                f"It adds up: {added.read:,} records sent and read = {added.inserted:,} inserted + "
+                f"{added.duplicate:,} duplicates + {added.conflict:,} conflicts + {added.dead:,} dead letters."
+            )
+        return not faults
+
+    def _books(self, connection: psycopg.Connection[Any]) -> tuple[Accounts, int]:
+        return figures.accounts(connection, self._local.state.plan.group), self._standing(connection).written
+
+    def _standing(self, connection: psycopg.Connection[Any]) -> Standing:
+        state = self._local.state
+        if self._admin is None:
+            self._admin = kafka_adapter.admin(KafkaSettings(f"{ports.HOST}:{state.ports.kafka}"))
+        plan = state.plan
+        topics = TopicSettings(plan.events.name, plan.dlq.name, plan.group)
+        return figures.progress(self._admin, connection, topics)
+
+    def _simulator(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "pulse_simulator", "--users", str(USERS), *words]
+
+    def _foreground(self, words: list[str]) -> int:
+        """Runs a program that shows its own progress; it ends with the demo."""
+        child = subprocess.Popen(words, env=self._child_env("simulate"), stdin=subprocess.DEVNULL)
+        try:
+            return child.wait()
+        except BaseException:
+            _end(child)
+            raise
+
+    def _child_env(self, command: str) -> dict[str, str]:
+        return environment.for_child(self._local.state, command, self._env)
+
+    def _truth(self, part: str) -> Path:
+        return self._local.paths.home / f"truth-{part}.json"
+
+    def _count(self, truth: Path) -> None:
+        told = json.loads(truth.read_text())
+        self._produced += Produced(told["records"], told["events"], told["duplicates"], told["malformed"])
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[Any]]:
+        with connect(self._local.state.dsn(postgres.ADMIN), "pulse-demo") as connection:
+            connection.autocommit = True
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[psycopg.Connection[Any]]:
+        with connect(self._local.state.dsn(names.READER_ROLE), "pulse-demo") as connection:
+            yield connection
+
+    @contextmanager
+    def _busy(self, what: str) -> Iterator[None]:
+        began = time.monotonic()
+        with self._console.status(what):
+            yield
+        say(f"{what}: done after {time.monotonic() - began:.1f} s")
+
+    def _say_where_to_look(self, seconds: float | None) -> None:
+        home = self._env.get("PULSE_HOME")
+        prefix = f"PULSE_HOME={home} " if home else ""
+        if seconds:
+            say(f"Live traffic for {seconds:.0f} s at {self._options.rate:g} events/s")
+            return
+        say(
+            f"Live traffic at {self._options.rate:g} events/s; dbt runs again every {TRANSFORM_EVERY_SECONDS:.0f} s.\n"
+            "Where to look next, in another terminal:\n"
+            f"  {prefix}pulse status            what runs, lag, rows, dead letters\n"
+            f"  {prefix}pulse logs -f           what the services say\n"
+            f"  {prefix}pulse psql              the marts, in SQL: \\d marts.*\n"
+            "Ctrl-C stops it; the data stays until `pulse down --purge`."
+        )
+
+    def _stop_own(self) -> None:
+        with processes.uninterrupted():
+            for process in reversed(self._local.running()):
+                if process.name not in self._before:
+                    say(f"Stopping {process.name} (pid {process.pid})")
+                    self._local.stop(process)
+
+
+class Meter:
+    """Lag and throughput, once a second in one line on a terminal, else now and then as a line of its own."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = console.status("") if console.is_terminal else None
+        self._last: tuple[float, Standing] | None = None
+        self._said = 0.0
+        if self._status:
+            self._status.start()
+
+    def show(self, standing: Standing) -> None:
+        now = time.monotonic()
+        if self._last:
+            before, earlier = self._last
+            line = rates(earlier, standing, now - before)
+            if self._status:
+                self._status.update(line)
+            elif now - self._said > _QUIET_LINE_SECONDS:
+                self._said = now
+                say(line)
+        self._last = now, standing
+
+    def note(self, line: str) -> None:
+        say(line)
+
+    def close(self) -> None:
+        if self._status:
+            self._status.stop()
+
+
+def rates(before: Standing, after: Standing, seconds: float) -> str:
+    """What happened between two looks, in words."""
+    produced = (after.written - before.written) / seconds
+    stored = (sum(after.stored.values()) - sum(before.stored.values())) / seconds
+    return f"lag {after.lag:,}  produced {produced:,.0f}/s  stored {stored:,.0f}/s"
+
+
+def _bar(unit: str) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}} {unit}"))
+    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(30)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
