@@ -47,7 +47,8 @@ def producer_config(settings: KafkaSettings, **extra: Any) -> dict[str, Any]:
 
 def admin(settings: KafkaSettings) -> AdminClient:
     """An admin client. It connects on its first question."""
-    return AdminClient(client_config(settings, socket_connection_setup_timeout_ms=5000))
+    config = client_config(settings, socket_connection_setup_timeout_ms=5000)
+    return AdminClient({**config, "log_level": 5})  # below lies chatter, such as a line whenever a client is dropped
 
 
 def _answer(future: Any, question: str) -> Any:
