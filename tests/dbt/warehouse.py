@@ -5,27 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from pulse.names import TRANSFORM_ROLE
 from pulse.settings import DatabaseSettings, LogSettings, TransformSettings
+from pulse_consumer.migrate import migrate
 
 from .history import Batch, DeadLetter, Event, History
 from .reference import Row, Rules
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "dbt"
-MIGRATIONS = ROOT / "images" / "consumer" / "pulse_consumer" / "migrations"
 TOPIC_ID = uuid.UUID(int=1)
+PASSWORD = "transform"
 RUN_SECONDS = 120
+WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,10 @@ class Ran:
 
 
 def prepare(dsn: str) -> None:
-    """Makes the schemas, and applies the migrations."""
+    """Migrates the database, and lets the transformation's role log in."""
+    migrate(dsn, "tests")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for schema in ("raw", "ops", "staging", "intermediate", "marts"):
-            connection.execute(f"create schema {schema}".encode())
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            connection.execute(path.read_bytes())
+        connection.execute(f"alter role {TRANSFORM_ROLE} login password '{PASSWORD}'".encode())
 
 
 def load(dsn: str, history: History) -> None:
@@ -99,10 +103,10 @@ def _letter_row(offset: int, letter: DeadLetter) -> tuple[object, ...]:
 
 
 def settings(dsn: str, rules: Rules | None = None, project: Path = PROJECT) -> TransformSettings:
-    """The settings of a run under the rules."""
+    """The settings of a run under the rules, as the role that owns nothing but the marts."""
     rules = rules or Rules()
     return TransformSettings(
-        DatabaseSettings(dsn),
+        DatabaseSettings(make_conninfo(dsn, user=TRANSFORM_ROLE, password=PASSWORD)),
         LogSettings(),
         str(project),
         session_gap=rules.session_gap,
@@ -113,15 +117,21 @@ def settings(dsn: str, rules: Rules | None = None, project: Path = PROJECT) -> T
     )
 
 
-def start(settings: TransformSettings, *words: str) -> subprocess.Popen[str]:
-    """The transformation as a process of its own."""
-    return subprocess.Popen(
+@contextmanager
+def started(settings: TransformSettings, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The transformation as a process of its own, killed at the end if it still runs."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "pulse_transform", "run", *words],
         env={**_clean(os.environ), **settings.to_env()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ended(process: subprocess.Popen[str]) -> Ran:
@@ -132,17 +142,34 @@ def ended(process: subprocess.Popen[str]) -> Ran:
 
 def run(settings: TransformSettings, *words: str) -> Ran:
     """Starts the transformation and waits for it."""
-    return ended(start(settings, *words))
+    with started(settings, *words) as process:
+        return ended(process)
+
+
+def libpq(settings: TransformSettings) -> dict[str, str]:
+    """The environment in which dbt is run by hand."""
+    options = conninfo_to_dict(settings.database.dsn)
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    return {**_clean(os.environ), **{variable: str(options[option]) for option, variable in names.items()}}
 
 
 def _clean(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith(("PULSE_", "PG", "DBT_"))}
 
 
+def until(what: str, holds: Callable[[], bool]) -> None:
+    """Waits until it holds."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {WAIT_SECONDS} s")
+        time.sleep(0.1)
+
+
 def query(dsn: str, sql: str, *values: object) -> list[dict[str, Any]]:
     """The rows of a query."""
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
-        return connection.execute(sql.encode(), values).fetchall()
+        return connection.execute(sql.encode(), values or None).fetchall()
 
 
 def mart(dsn: str, name: str) -> list[Row]:
