@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from kit.pipeline import Pipeline
+from psycopg.conninfo import make_conninfo
 
+from pulse.names import INGEST_ROLE
 from pulse.plan import Plan
 from pulse.settings import DatabaseSettings
 from pulse_consumer.migrate import migrate
 from pulse_local.services.kafka import Broker
 
 
+def logged_in(database: DatabaseSettings, role: str) -> DatabaseSettings:
+    """The same database as one of the roles that the migrations made."""
+    with psycopg.connect(database.dsn) as connection:
+        connection.execute(f"alter role {role} login password 'test'".encode())
+    return DatabaseSettings(make_conninfo(database.dsn, user=role, password="test"))
+
+
 @pytest.fixture
 def pipeline(broker: Broker, database: DatabaseSettings, topics: Plan, tmp_path: Path) -> Iterator[Pipeline]:
     """A pipeline whose topics are empty and whose database is migrated; nothing runs yet."""
     migrate(database.dsn, topics.pipeline)
-    made = Pipeline(broker.settings, database, topics, tmp_path)
+    made = Pipeline(broker.settings, database, logged_in(database, INGEST_ROLE), topics, tmp_path)
     yield made
     made.close()

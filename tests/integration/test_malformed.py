@@ -48,7 +48,8 @@ def test_every_document_of_the_corpus_ends_in_the_events_or_in_the_dead_letters(
     assert pipeline.number("select count(*) from raw.events") == len(good) - 1  # one id stands in the corpus twice
     assert pipeline.number("select count(*) from raw.event_conflicts") == 1
     dead = pipeline.rows(
-        "select convert_from(decode(headers -> 0 ->> 1, 'base64'), 'utf8'), class, coalesce(field, ''), value, key, headers from raw.dead_letters"
+        "select convert_from(decode(headers -> 0 ->> 1, 'base64'), 'utf8'), class, coalesce(field, ''), value, key,"
+        " headers from raw.dead_letters"
     )
     expected = {case.name: (case.line["code"], case.line["field"], case.value) for case in bad}
     expected["ten megabytes"] = ("out_of_range", "user_id", huge)

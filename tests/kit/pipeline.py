@@ -35,7 +35,8 @@ class Pipeline:
     """One pipeline, and the processes that the test started for it."""
 
     kafka: KafkaSettings
-    database: DatabaseSettings
+    database: DatabaseSettings  # as its owner: for migrations and for looking
+    ingest: DatabaseSettings  # as the consumer: with the rights that the migrations grant
     plan: Plan
     logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Pipeline:
     def settings(self, **changes: Any) -> ConsumerSettings:
         """The consumer's settings, `changes` aside."""
         defaults: dict[str, Any] = {"log": LogSettings("info", "json"), "health_port": 0}
-        return ConsumerSettings(self.kafka, self.database, self.topics, **{**defaults, **changes})
+        return ConsumerSettings(self.kafka, self.ingest, self.topics, **{**defaults, **changes})
 
     def produce(self, values: Iterable[bytes | None], **words: Any) -> None:
         """Sends the values, all acknowledged before it returns. `words` are those of Producer.produce."""
@@ -76,15 +77,13 @@ class Pipeline:
         """A Python process with these settings as its only PULSE_ variables; its output goes to a log file."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")}
         with (self.logs / f"{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *words], env={**inherited, **settings}, stdout=log, stderr=log
-            )
+            process = subprocess.Popen([sys.executable, *words], env={**inherited, **settings}, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
     def offsets_settings(self) -> OffsetsSettings:
         """For commands on the stored offsets."""
-        return OffsetsSettings(self.kafka, self.database, self.topics)
+        return OffsetsSettings(self.kafka, self.ingest, self.topics)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database answers."""
@@ -99,6 +98,12 @@ class Pipeline:
     def number(self, query: str, *values: Any) -> int:
         """The one number that the query gives; 0 for null."""
         return int(self.rows(query, *values)[0][0] or 0)
+
+    def sums(self) -> dict[str, int]:
+        """The ledger raw.batches, added up."""
+        names = ("read", "inserted", "duplicate", "conflict", "dead", "skipped")
+        row = self.rows(f"select {', '.join(f'coalesce(sum({name}), 0)' for name in names)} from raw.batches")[0]
+        return {name: int(value) for name, value in zip(names, row, strict=True)}
 
     def end_offsets(self) -> dict[int, int]:
         """The offset behind the last record, by partition."""
@@ -140,6 +145,11 @@ class Pipeline:
     def log(self, process: subprocess.Popen[bytes]) -> str:
         """All that the process wrote."""
         return (self.logs / f"{self.processes.index(process)}.log").read_text()
+
+    def end_of(self, process: subprocess.Popen[bytes]) -> tuple[int, str]:
+        """The exit code of a process that ends by itself, and what it wrote."""
+        code = process.wait(PATIENCE_SECONDS)
+        return code, self.log(process)
 
     def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         """Sends the signal and returns the exit code."""

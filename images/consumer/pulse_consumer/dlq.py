@@ -27,6 +27,7 @@ class DeadLetterTopic:
             message_max_bytes=min(max_message_bytes + DEAD_LETTER_HEADROOM_BYTES, _LARGEST_MESSAGE_BYTES),
             delivery_timeout_ms=DELIVERY_TIMEOUT_SECONDS * 1000,
             queue_buffering_max_kbytes=1_048_576,
+            topic_metadata_propagation_max_ms=5_000,  # so long a missing topic passes for one just created
             linger_ms=5,
         )
         self._producer: Producer | None = None
