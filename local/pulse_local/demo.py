@@ -19,29 +19,27 @@ from typing import Any
 import psycopg
 from confluent_kafka.admin import AdminClient
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pulse import names
 from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.errors import Stop
 from pulse.settings import KafkaSettings, TopicSettings
-from pulse_local import accounting, environment, figures, marts, ports, processes, stack
+from pulse_local import accounting, children, environment, figures, marts, ports, processes, stack
 from pulse_local.accounting import Produced
 from pulse_local.figures import Accounts
 from pulse_local.figures import Progress as Standing
+from pulse_local.meter import Meter, bar
 from pulse_local.output import say
 from pulse_local.processes import Process
 from pulse_local.services import postgres
 from pulse_local.stack import Forced, Stack
 
-DAYS, USERS = 30, 2_000
 ONCE_SECONDS = 10.0
 TRANSFORM_EVERY_SECONDS = 30.0
 STALL_SECONDS = 60.0
 TRANSFORM_SECONDS = 600.0
 _LINE_SECONDS = 1.0
-_QUIET_LINE_SECONDS = 5.0
 _SIMULATOR = "simulator"
 
 
@@ -51,6 +49,8 @@ class Options:
 
     once: bool
     rate: float
+    days: int
+    users: int
     forced: Forced
 
 
@@ -99,9 +99,12 @@ class Demo:
             return
         end = state.history_end or dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._local.note_history(end, done=False)
-        say(f"Sending {DAYS} days of history of {USERS:,} simulated visitors")
+        say(f"Sending {self._options.days} days of history of {self._options.users:,} simulated visitors")
         truth = self._truth("history")
-        code = self._foreground(self._simulator("--days", str(DAYS), "--end", end, "--truth", str(truth)))
+        code = children.run(
+            self._simulator("--days", str(self._options.days), "--end", end, "--truth", str(truth)),
+            self._child_env("simulate"),
+        )
         if code != 0:
             raise Stop(f"The simulator ended with exit code {code}; what it said stands above.")
         self._count(truth)
@@ -117,6 +120,8 @@ class Demo:
         try:
             self._watch(connection, simulator, seconds)
         except KeyboardInterrupt:
+            if seconds:
+                raise
             say("\nStopping.")
         finally:
             self._local.stop(simulator)
@@ -141,7 +146,7 @@ class Demo:
         finally:
             meter.close()
             if transform is not None:
-                _end(transform)
+                children.end(transform)
 
     def _check_alive(self, simulator: Process) -> None:
         for process in (*(self._local.state.process(name) for name in stack.SERVICES), simulator):
@@ -155,21 +160,13 @@ class Demo:
             try:
                 code = child.wait(TRANSFORM_SECONDS)
             except BaseException:
-                _end(child)
+                children.end(child)
                 raise
         if code != 0:
             raise Stop(self._transform_failed(code))
 
     def _start_transform(self) -> subprocess.Popen[bytes]:
-        with self._local.paths.log("transform").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "pulse_transform", "run"],
-                env=self._child_env("transform"),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return children.start_transform(self._local.paths.log("transform"), self._child_env("transform"))
 
     def _transform_result(self, code: int) -> str:
         if code != 0:
@@ -178,8 +175,7 @@ class Demo:
             return f"dbt done. {marts.today(reader)}"
 
     def _transform_failed(self, code: int) -> str:
-        log = self._local.paths.log("transform")
-        return f"dbt ended with exit code {code}. The end of {log}:\n{processes.log_tail(log)}"
+        return children.transform_failure(self._local.paths.log("transform"), code)
 
     def _show_marts(self) -> None:
         with self._reading() as reader:
@@ -188,7 +184,7 @@ class Demo:
 
     def _wait_stored(self, connection: psycopg.Connection[Any]) -> None:
         """Returns when the lag is 0; Stop when nothing moves any more."""
-        with _bar("stored") as progress:
+        with bar("stored") as progress:
             task = progress.add_task("storing", total=None)
             last, moved_at = -1, time.monotonic()
             while (standing := self._standing(connection)).lag:
@@ -208,14 +204,12 @@ class Demo:
         books, end = self._books(connection)
         added = accounting.since(baseline, books)
         with self._reading() as reader:
-            faults = accounting.faults(
-                self._produced,
-                end - end_before,
-                added,
-                figures.counted(connection, "raw.events"),
-                marts.counted_events(reader),
-                marts.row_counts(reader),
-            )
+            faults = [
+                *accounting.faults_of_books(self._produced, end - end_before, added, from_empty=baseline.read == 0),
+                *accounting.faults_of_marts(
+                    figures.counted(connection, "raw.events"), marts.counted_events(reader), marts.row_counts(reader)
+                ),
+            ]
         for fault in faults:
             say(f"Does not add up: {fault}")
         if not faults:
@@ -237,16 +231,7 @@ class Demo:
         return figures.progress(self._admin, connection, topics)
 
     def _simulator(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "pulse_simulator", "--users", str(USERS), *words]
-
-    def _foreground(self, words: list[str]) -> int:
-        """Runs a program that shows its own progress; it ends with the demo."""
-        child = subprocess.Popen(words, env=self._child_env("simulate"), stdin=subprocess.DEVNULL)
-        try:
-            return child.wait()
-        except BaseException:
-            _end(child)
-            raise
+        return [sys.executable, "-m", "pulse_simulator", "--users", str(self._options.users), *words]
 
     def _child_env(self, command: str) -> dict[str, str]:
         return environment.for_child(self._local.state, command, self._env)
@@ -292,59 +277,9 @@ class Demo:
         )
 
     def _stop_own(self) -> None:
+        self._admin = None  # a client left open would complain that its broker went away
         with processes.uninterrupted():
             for process in reversed(self._local.running()):
                 if process.name not in self._before:
                     say(f"Stopping {process.name} (pid {process.pid})")
                     self._local.stop(process)
-
-
-class Meter:
-    """Lag and throughput, once a second in one line on a terminal, else now and then as a line of its own."""
-
-    def __init__(self, console: Console) -> None:
-        self._status = console.status("") if console.is_terminal else None
-        self._last: tuple[float, Standing] | None = None
-        self._said = 0.0
-        if self._status:
-            self._status.start()
-
-    def show(self, standing: Standing) -> None:
-        now = time.monotonic()
-        if self._last:
-            before, earlier = self._last
-            line = rates(earlier, standing, now - before)
-            if self._status:
-                self._status.update(line)
-            elif now - self._said > _QUIET_LINE_SECONDS:
-                self._said = now
-                say(line)
-        self._last = now, standing
-
-    def note(self, line: str) -> None:
-        say(line)
-
-    def close(self) -> None:
-        if self._status:
-            self._status.stop()
-
-
-def rates(before: Standing, after: Standing, seconds: float) -> str:
-    """What happened between two looks, in words."""
-    produced = (after.written - before.written) / seconds
-    stored = (sum(after.stored.values()) - sum(before.stored.values())) / seconds
-    return f"lag {after.lag:,}  produced {produced:,.0f}/s  stored {stored:,.0f}/s"
-
-
-def _bar(unit: str) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}} {unit}"))
-    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    try:
-        child.wait(30)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
