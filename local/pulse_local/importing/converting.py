@@ -138,7 +138,7 @@ def _time(raw: Any, source: Source) -> int:
         else:
             scale = 1_000_000 if source.time_format == "epoch_s" else 1000
             moment = _EPOCH + int(Decimal(text) * scale) * _MICROSECOND
-        return (moment - _EPOCH) // _MICROSECOND
+        return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND  # also refuses what UTC cannot write
     except (ValueError, OverflowError, InvalidOperation):
         raise _unusable(source, raw, f"no time of the format {source.time_format}") from None
 

@@ -54,7 +54,12 @@ class OpenFile:
     def _csv_rows(self, content: BinaryIO) -> Iterator[Row | BadRow]:
         csv.field_size_limit(_FIELD_LIMIT)
         text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, delimiter=self._mapping.delimiter)
+        try:
+            yield from self._parsed_csv(csv.reader(text, delimiter=self._mapping.delimiter))
+        finally:
+            text.detach()  # the file is not the wrapper's to close
+
+    def _parsed_csv(self, reader: Any) -> Iterator[Row | BadRow]:
         header = next(reader, None)
         if not header:
             raise SettingsError(f"{self._path} has no header line: the first line has to name the columns.")

@@ -1,0 +1,91 @@
+"""A mapping is either understood whole or refused with the key that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pulse.errors import SettingsError
+from pulse_local.importing.mapping import FIELDS, parsed_mapping
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("import-*.yaml"))
+LEAST = "event: {event_type: kind, user_id: who, timestamp: at}\n"
+
+
+def test_a_short_mapping_names_columns_alone() -> None:
+    mapping = parsed_mapping(LEAST, "m.yaml")
+    assert mapping.columns() == {"kind": "event.event_type", "who": "event.user_id", "at": "event.timestamp"}
+
+
+def test_a_full_mapping_is_understood() -> None:
+    mapping = parsed_mapping(
+        """
+        format: jsonl
+        each: events
+        event:
+          event_type: {column: kind, values: {seen: product_view}}
+          user_id: {constant: somebody}
+          timestamp: {column: at, format: epoch_s}
+          metadata: {price: cost}
+        properties: {channel: utm.source}
+        """,
+        "m.yaml",
+    )
+    by_name = {source.name: source for source in mapping.sources}
+    assert mapping.each == "events"
+    assert by_name["event_type"].values == {"seen": "product_view"}
+    assert by_name["user_id"].constant == "somebody"
+    assert by_name["timestamp"].time_format == "epoch_s"
+    assert by_name["metadata.price"].column == "cost"
+    assert mapping.properties == {"channel": "utm.source"}
+
+
+def test_a_time_without_a_zone_can_be_local() -> None:
+    mapping = parsed_mapping(
+        "event: {event_type: a, user_id: b, timestamp: {column: c, zone: Europe/Berlin}}", "m.yaml"
+    )
+    assert mapping.sources[2].zone == ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- a", "m.yaml: the mapping: has to be a block"),
+        ("a: [", r"m.yaml line \d is not YAML"),
+        ("format: xml\n" + LEAST, "format: 'xml' is neither csv nor jsonl"),
+        ("delimiter: tab\n" + LEAST, "delimiter: 'tab' is not one character"),
+        ("format: csv\neach: rows\n" + LEAST, "each: only rows of JSON hold lists"),
+        ("events: {}\n", "events: is not known here, did you mean event?"),
+        ("properties: [a]", "event: is missing"),
+        ("event: {event_type: a, user_id: b}", "event.timestamp: is missing"),
+        ("event: {event_type: a, usr_id: b, timestamp: c}", "event.usr_id: .* did you mean user_id?"),
+        ("event: {event_type: a, user_id: b, timestamp: c, received_at: d}", "event.received_at: is not a field"),
+        ("event: {event_type: a, user_id: 7, timestamp: c}", "event.user_id: has to be a block"),
+        ("event: {event_type: {}, user_id: b, timestamp: c}", "event.event_type: needs either `column` or `constant`"),
+        ("event: {event_type: a, user_id: {column: ''}, timestamp: c}", "event.user_id.column: '' has to be a text"),
+        ("event: {event_type: a, user_id: {colum: b}, timestamp: c}", "event.user_id.colum: .* did you mean column?"),
+        ("event: {event_type: a, user_id: b, timestamp: {column: c, format: us}}", "event.timestamp.format: 'us'"),
+        ("event: {event_type: a, user_id: b, timestamp: {column: c, zone: Mars}}", "event.timestamp.zone: 'Mars'"),
+        ("event: {event_type: a, user_id: b, timestamp: {constant: now}}", "event.timestamp.constant: a time has to"),
+        ("event: {event_type: a, user_id: {column: b, zone: UTC}, timestamp: c}", "event.user_id: `format` and `zone`"),
+        ("event: {event_type: {column: a, values: {x: 1}}, user_id: b, timestamp: c}", "event.event_type.values.x: 1"),
+        ("event: {event_type: {column: a, values: {1: x}}, user_id: b, timestamp: c}", "event_type.values.1: .*quotes"),
+        (LEAST + "properties: 5", "properties: has to be a block"),
+        (LEAST + "properties: {a: 5}", "properties.a: 5 has to be the name of a column"),
+    ],
+)  # fmt: skip
+def test_a_wrong_mapping_is_refused_by_its_key(text: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        parsed_mapping(text, "m.yaml")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_a_mapping(path: Path) -> None:
+    mapping = parsed_mapping(path.read_text(), path.name)
+    assert {source.name for source in mapping.sources} <= set(FIELDS)
+
+
+def test_there_are_examples() -> None:
+    assert {path.stem for path in EXAMPLES} == {"import-shop-ecom", "import-otto", "import-otto-csv"}
