@@ -1,0 +1,177 @@
+"""Who may write a partition: fencing, rebalances, and a graceful leave."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions
+from kit.documents import numbered
+from kit.pipeline import Pipeline
+
+from pulse.adapters import kafka, postgres
+from pulse.errors import Fenced
+from pulse.events import EventDecoder
+from pulse_consumer import offsets
+from pulse_consumer.batch import Batch
+from pulse_consumer.intake import Intake
+from pulse_consumer.offsets import Bounds, Position, Source
+from pulse_consumer.record import Record
+from pulse_consumer.writer import Writer
+
+pytestmark = pytest.mark.integration
+
+LOG = {0: Bounds(0, 1_000)}
+
+
+def source(pipeline: Pipeline) -> Source:
+    return Source(pipeline.plan.group, pipeline.plan.events.name, bytes(range(16)))
+
+
+def taken(pipeline: Pipeline) -> Position:
+    with postgres.connect(pipeline.ingest.dsn, "test") as connection:
+        return offsets.take(connection, source(pipeline), LOG)[0]
+
+
+def batch(position: Position, first: int, count: int) -> Batch:
+    """Records first … first + count - 1 of partition 0, read by the owner of `position`."""
+    reader = Intake(EventDecoder(), bytes(range(16)))
+    reader.positions[0] = Position(position.epoch, first)
+    made = Batch(0.0)
+    reader.add(made, records(numbered(count, first=first, with_ids=False), first))
+    return made
+
+
+def records(values: list[bytes], first: int = 0) -> list[Record]:
+    """The values as records of partition 0."""
+    stamp = 1_767_323_046_000_000
+    return [Record(0, first + number, stamp, True, None, value, None) for number, value in enumerate(values)]
+
+
+@pytest.fixture
+def writer(pipeline: Pipeline) -> Iterator[Writer]:
+    """A writer of this pipeline; a fenced one connects again by itself."""
+    made = Writer(pipeline.ingest.dsn, source(pipeline), lambda _letters: None)
+    yield made
+    made.close()
+
+
+def test_an_owner_writes_on_from_where_it_stands(pipeline: Pipeline, writer: Writer) -> None:
+    mine = taken(pipeline)
+    assert writer.write(batch(mine, 0, 10)).total().inserted == 10
+    assert writer.write(batch(mine, 10, 5)).total().inserted == 5
+    assert pipeline.stored_offsets() == {0: 15}
+
+
+@pytest.mark.parametrize(
+    ("start", "count"),
+    [
+        (0, 10),  # behind the new owner, and ending behind it
+        (0, 50),  # starting behind and ending ahead: a rule that only forbids going back would let it pass
+        (20, 10),  # exactly where the new owner stands: only the epoch tells
+    ],
+)
+def test_a_former_owner_is_fenced_and_leaves_no_row(pipeline: Pipeline, writer: Writer, start: int, count: int) -> None:
+    old = taken(pipeline)
+    new = taken(pipeline)
+    assert new.epoch > old.epoch
+    writer.write(batch(new, 0, 20))
+    before = pipeline.number("select count(*) from raw.events"), pipeline.sums()
+    with pytest.raises(Fenced):
+        writer.write(batch(old, start, count))
+    assert (pipeline.number("select count(*) from raw.events"), pipeline.sums()) == before
+    assert pipeline.stored_offsets() == {0: 20}
+
+
+def test_the_same_batch_cannot_be_written_twice(pipeline: Pipeline, writer: Writer) -> None:
+    mine = taken(pipeline)
+    writer.write(batch(mine, 0, 10))
+    with pytest.raises(Fenced):  # as after a commit whose answer was lost
+        writer.write(batch(mine, 0, 10))
+
+
+def test_the_same_id_with_other_content_is_kept_beside_the_first(pipeline: Pipeline, writer: Writer) -> None:
+    mine = taken(pipeline)
+    reader = Intake(EventDecoder(), bytes(range(16)))
+    reader.positions[0] = mine
+    made = Batch(0.0)
+    one = numbered(2)[1]  # the second has an id of its own
+    other = one.replace(b'"user-1"', b'"user-2"')
+    reader.add(made, records([one, other, one]))
+    total = writer.write(made).total()
+    assert (total.inserted, total.duplicate, total.conflict) == (1, 1, 1)
+    assert pipeline.rows("select user_id from raw.events") == [("user-1",)]
+    assert pipeline.rows("select kafka_offset, event ->> 'user_id' from raw.event_conflicts") == [(1, "user-2")]
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+def test_consumers_that_come_and_go_lose_and_double_nothing(pipeline: Pipeline, protocol: str) -> None:
+    words = {"group_protocol": protocol, "batch_rows": 300}
+    pipeline.produce(numbered(6_000))
+    first = pipeline.start_consumer(**words)
+    pipeline.wait_for(lambda: pipeline.sums()["read"] > 0, lambda: pipeline.sums())
+    second = pipeline.start_consumer(**words)
+    pipeline.produce(numbered(6_000, first=6_000))
+    pipeline.wait_for(lambda: "partitions_assigned" in pipeline.log(second), lambda: "the second got none")
+    pipeline.produce(numbered(6_000, first=12_000))
+    assert pipeline.stop(first) == 0
+    pipeline.produce(numbered(2_000, first=18_000))
+    pipeline.wait_until_caught_up()
+    assert pipeline.stop(second) == 0
+    assert pipeline.sums() == {
+        "read": 20_000,
+        "inserted": 20_000,
+        "duplicate": 0,
+        "conflict": 0,
+        "dead": 0,
+        "skipped": 0,
+    }
+    assert pipeline.number("select count(*) from raw.events") == 20_000
+    holes = """
+        select count(*) from (
+            select first_offset, lag(next_offset, 1, 0) over (partition by partition_id order by first_offset) as before
+            from raw.batches) as ranges
+        where first_offset <> before
+    """
+    assert pipeline.number(holes) == 0
+
+
+def test_an_owner_that_froze_and_wakes_up_writes_nothing_of_its_former_partitions(pipeline: Pipeline) -> None:
+    pipeline.produce(numbered(1_000))
+    frozen = pipeline.start_consumer(batch_rows=100)
+    pipeline.wait_until_caught_up()
+    frozen.send_signal(signal.SIGSTOP)
+    other = pipeline.start_consumer(batch_rows=100)
+    pipeline.produce(numbered(1_000, first=1_000))
+    pipeline.wait_until_caught_up()
+    frozen.send_signal(signal.SIGCONT)
+    pipeline.produce(numbered(1_000, first=2_000))
+    pipeline.wait_until_caught_up()
+    assert pipeline.stop(other) == 0
+    pipeline.produce(numbered(100, first=3_000))
+    pipeline.wait_until_caught_up()
+    assert pipeline.stop(frozen) == 0
+    assert pipeline.sums()["inserted"] == 3_100
+    assert pipeline.sums()["duplicate"] == 0
+
+
+def test_a_consumer_that_is_told_to_stop_writes_what_it_read_and_tells_kafka(pipeline: Pipeline) -> None:
+    consumer = pipeline.start_consumer()
+    pipeline.wait_for(lambda: "partitions_assigned" in pipeline.log(consumer), lambda: "nothing assigned")
+    pipeline.produce(numbered(500))
+    time.sleep(0.05)  # somewhere between reading and writing
+    assert pipeline.stop(consumer) == 0
+    group = kafka.admin(pipeline.kafka)
+    committed = committed_offsets(group, pipeline)
+    stored = pipeline.stored_offsets()
+    assert {number: offset for number, offset in stored.items() if offset} == committed
+    assert pipeline.sums()["read"] == sum(stored.values())
+
+
+def committed_offsets(client: kafka.AdminClient, pipeline: Pipeline) -> dict[int, int]:
+    """What the Kafka group committed."""
+    asked = ConsumerGroupTopicPartitions(pipeline.plan.group)
+    answer = client.list_consumer_group_offsets([asked])[pipeline.plan.group].result(timeout=20)
+    return {place.partition: place.offset for place in answer.topic_partitions if place.offset > 0}
