@@ -6,7 +6,7 @@ MEMBERS := core images/consumer images/simulator images/transform local
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check test demo clean
+.PHONY: help setup lock format lint types imports check test demo bench-simulator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test: setup ## every test, with the real broker and database that the suite star
 
 demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
 	$(BIN)/pulse demo $(if $(ONCE),--once)
+
+bench-simulator: setup ## events per second that the simulator makes and delivers to a real broker
+	$(BIN)/python bench/simulator.py
 
 clean: ## remove the virtual environment and caches of the checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs

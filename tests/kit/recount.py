@@ -68,7 +68,7 @@ def sessions_of(events: Iterable[Event]) -> list[Session]:
     by_user = defaultdict(list)
     for event in events:
         by_user[event.user_id].append(event)
-    out = []
+    out: list[Session] = []
     for mine in by_user.values():
         mine.sort(key=lambda event: (event.event_us, event.event_id))
         pieces: dict[tuple[int, int], Session] = defaultdict(list)

@@ -34,3 +34,26 @@ def configure(settings: LogSettings, component: str, stream: TextIO | None = Non
     )
     logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(component=component, version=VERSION)
     return logger
+
+
+class _Passed(logging.Handler):
+    """Hands the lines of a library that knows only the standard log over to structlog."""
+
+    def __init__(self, log: structlog.stdlib.BoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.log(record.levelno, "library_reported", library=record.name, message=record.getMessage())
+
+
+def of_library(name: str, log: structlog.stdlib.BoundLogger) -> logging.Logger:
+    """A standard logger whose lines come out as events of `log`, for clients that ask for one.
+
+    librdkafka would otherwise write lines of its own form between the JSON ones.
+    """
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.handlers = [_Passed(log)]
+    return logger

@@ -74,11 +74,11 @@ _REACH = sorted(accumulate(CONTINUATION, mul))  # share of visits that get to st
 # that sessions exist whose furthest step is beyond what they reached in order.
 _LANDINGS = _palette({Kind.HOME: 45, Kind.CATEGORY: 20, Kind.PRODUCT_PAGE: 22, Kind.VIEW: 10, Kind.CHECKOUT: 3})
 _LOOKING = (
-    _palette({Kind.HOME: 12, Kind.CATEGORY: 30, Kind.SEARCH: 20, Kind.CLICK: 14, Kind.VIDEO: 6, Kind.CUSTOM: 18}),
-    _palette({Kind.VIEW: 45, Kind.CATEGORY: 16, Kind.SEARCH: 12, Kind.CLICK: 6, Kind.VIDEO: 5, Kind.CUSTOM: 16}),
+    _palette({Kind.HOME: 12, Kind.CATEGORY: 30, Kind.SEARCH: 20, Kind.CLICK: 14, Kind.VIDEO: 9, Kind.CUSTOM: 15}),
+    _palette({Kind.VIEW: 45, Kind.CATEGORY: 16, Kind.SEARCH: 12, Kind.CLICK: 6, Kind.VIDEO: 8, Kind.CUSTOM: 13}),
     _palette({Kind.VIEW: 30, Kind.CART: 22, Kind.REMOVE: 22, Kind.HOME: 12, Kind.CUSTOM: 14}),
     _palette({Kind.FORM: 60, Kind.CLICK: 25, Kind.CUSTOM: 15}),
-    _palette({Kind.HOME: 50, Kind.CLICK: 20, Kind.CUSTOM: 30}),
+    _palette({Kind.HOME: 60, Kind.CLICK: 20, Kind.CUSTOM: 20}),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -32,12 +33,13 @@ class Display(Protocol):
 class Lines:
     """Log lines, no more often than every few seconds."""
 
-    def __init__(self, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, log: structlog.stdlib.BoundLogger, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
-        self._start = self._shown = time.monotonic()
+        self._clock = clock
+        self._start = self._shown = clock()
 
     def show(self, phase: str, done: int, total: int | None, records: int) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._shown >= LINE_EVERY_SECONDS:
             self._shown = now
             rate = round(records / (now - self._start))

@@ -107,7 +107,7 @@ def run(settings: SimulatorSettings) -> None:
     ledger = Ledger()
     started = time.monotonic()
     with _signals() as asked:
-        with Sender(settings.kafka, settings.events_topic) as sender, display(settings.log, log) as shown:
+        with Sender(settings.kafka, settings.events_topic, log) as sender, display(settings.log, log) as shown:
             for records in _records(simulation, asked, ledger, shown):
                 sender.send(records)
                 ledger.add(records)

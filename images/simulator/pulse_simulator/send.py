@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from pulse.adapters import kafka
-from pulse.errors import KafkaUnavailable
+from pulse.adapters import kafka, logs
+from pulse.errors import KafkaUnavailable, Stop
 from pulse.settings import KafkaSettings
 from pulse_simulator.records import Record
 
 # Shorter than what counts as late, so that a live event is on time or not delivered at all.
 DELIVERY_TIMEOUT_SECONDS = 120
+ANSWER_SECONDS = 10
 FLUSH_SECONDS = DELIVERY_TIMEOUT_SECONDS + 10
 QUEUE_RECORDS = 200_000
 QUEUE_KIB = 256 * 1024
@@ -24,11 +26,10 @@ FULL_QUEUE_WAIT_SECONDS = 0.05
 class Sender:
     """A producer for one topic. Leaving its `with` block delivers everything, or says why not."""
 
-    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, log: structlog.stdlib.BoundLogger) -> None:
         self._topic = topic
         self._failed = 0
         self._reason = ""
-        kafka.partition_count(kafka.admin(settings), topic)  # a clear error now instead of a timeout later
         self._producer = Producer(
             kafka.producer_config(
                 settings,
@@ -41,8 +42,23 @@ class Sender:
                 message_timeout_ms=DELIVERY_TIMEOUT_SECONDS * 1000,
                 # The reports of successes would cost more than the sending; an empty queue says the same.
                 delivery_report_only_error=True,
-            )
+            ),
+            logger=logs.of_library("librdkafka", log),
         )
+
+        self._refuse_missing(settings.bootstrap_servers)
+
+    def _refuse_missing(self, servers: str) -> None:
+        """A clear error now instead of a timeout later. Asks for all topics: asking for one may create it."""
+        try:
+            topics = self._producer.list_topics(timeout=ANSWER_SECONDS).topics
+        except KafkaException as failed:
+            raise KafkaUnavailable(
+                f"Kafka at {servers} did not answer within {ANSWER_SECONDS} s: {failed.args[0].str()}. "
+                "Start the broker, or mend PULSE_KAFKA_BOOTSTRAP_SERVERS."
+            ) from None
+        if self._topic not in topics:
+            raise Stop(f"Kafka at {servers} has no topic {self._topic}: create it, or mend PULSE_EVENTS_TOPIC.")
 
     def __enter__(self) -> Sender:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, Kaf
 from kit.recount import recount
 
 from pulse.adapters import kafka as kafka_adapter
+from pulse.cli import parser_for
 from pulse.errors import Rejection
 from pulse.events import EventDecoder
 from pulse.plan import Plan, Topic
+from pulse.settings import SimulatorSettings
+from pulse_local.ports import free_port
 from pulse_local.services.kafka import Broker
+from pulse_simulator.commands import SIMULATE
 
 pytestmark = pytest.mark.integration
 
@@ -174,8 +179,23 @@ def test_a_topic_that_refuses_records_is_named_and_no_truth_is_left(broker: Brok
     assert not path.exists()
 
 
-def test_a_topic_that_does_not_exist_stops_it_with_one_sentence(broker: Broker) -> None:
+def test_a_topic_that_does_not_exist_stops_it_with_one_sentence_and_is_not_made(broker: Broker) -> None:
     code, errors = _simulated(broker, "no-such-topic", "--days", "1")
     assert code == 3
-    assert errors.count("\n") == 1
-    assert errors.startswith("Looking up topic no-such-topic: Kafka has no such topic. Create it, or")
+    assert errors == (
+        f"Kafka at {broker.bootstrap_servers} has no topic no-such-topic: create it, or mend PULSE_EVENTS_TOPIC.\n"
+    )
+    assert "no-such-topic" not in kafka_adapter.admin(broker.settings).list_topics(timeout=10).topics
+
+
+def test_a_broker_that_is_not_there_fails_it_with_one_sentence() -> None:
+    nobody = SimulatorSettings.from_env(
+        {"PULSE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}", "PULSE_EVENTS_TOPIC": "shop-events"}
+    )
+    args = parser_for("simulate", SIMULATE).parse_args(["--days", "1"])
+    written = io.StringIO()
+    with redirect_stderr(written):
+        code = SIMULATE.run(args, nobody.to_env())
+    assert code == 1
+    assert written.getvalue().startswith(f"Kafka at {nobody.kafka.bootstrap_servers} did not answer within 10 s: ")
+    assert written.getvalue().count("\n") == 1

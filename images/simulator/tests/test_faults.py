@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_the_malformed_records_of_a_history_are_refused_and_the_others_accepted(
 def test_every_moment_of_the_shop_is_accepted_as_it_was_meant() -> None:
     shop = Shop(3)
     scribe = Scribe(shop, 10, faults.Shares())
-    rng = faults.Random(1)
+    rng = Random(1)
     decoder = EventDecoder()
     at = 1_780_000_000_000
     for moment in shop.moments:
@@ -77,7 +78,7 @@ def test_every_moment_of_the_shop_is_accepted_as_it_was_meant() -> None:
 
 
 def test_late_means_at_least_six_minutes_and_at_most_six_hours() -> None:
-    rng = faults.Random(1)
+    rng = Random(1)
     delays = [faults.late_delay_ms(rng) for _ in range(20_000)]
     assert min(delays) >= 6 * MINUTE_MS
     assert max(delays) <= 6 * HOUR_MS

@@ -51,6 +51,17 @@ def test_every_repeat_follows_its_event_and_none_is_forgotten() -> None:
     assert live.remaining_repeats() == []
 
 
+def test_some_repeats_come_at_once_and_others_only_when_they_are_due() -> None:
+    live = _live(Shares(duplicate=0.2))
+    first = live.records(NOW_MS, 1000)
+    at_once = sum(record[3] == REPEATED for record in first)
+    meanwhile = live.records(NOW_MS + MINUTE_MS // 2, 0)
+    assert 0 < at_once < 150
+    assert meanwhile
+    assert all(NOW_MS < record[0] <= NOW_MS + MINUTE_MS // 2 for record in meanwhile)
+    assert live.records(NOW_MS + MINUTE_MS, 0)
+
+
 def test_the_same_seed_and_clock_give_the_same_records() -> None:
     shares = Shares(0.1, 0.1, 0.1, 0.1)
     assert _records(_live(shares)) == _records(_live(shares))

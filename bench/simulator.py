@@ -1,0 +1,152 @@
+"""How fast the simulator makes events, and makes and delivers them to a real broker on the same machine.
+
+    python bench/simulator.py [--users N] [--days N]
+
+Prints a table with the machine and the date. The broker is a process of this run's own and gone at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pulse.adapters import kafka as kafka_adapter
+from pulse.plan import plan
+from pulse.settings import CommandSettings, SimulatorSettings
+from pulse_local import ports
+from pulse_local.paths import paths_from
+from pulse_local.processes import Process
+from pulse_local.services import jars, kafka
+
+END = "2026-05-31T12:00:00Z"
+
+# Runs in a process of its own, so that its memory is its own too.
+GENERATE = """
+import json, os, time
+from pulse.settings import SimulatorSettings
+from pulse_simulator.ledger import Ledger
+from pulse_simulator.run import Simulation
+simulation = Simulation(SimulatorSettings.from_env(os.environ), time.time_ns() // 1_000_000)
+ledger, start = Ledger(), time.monotonic()
+for records in simulation.history:
+    ledger.add(records)
+print(json.dumps({"records": ledger.records, "seconds": time.monotonic() - start}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured run."""
+
+    what: str
+    records: int
+    seconds: float
+    peak_mib: float
+
+
+def _child(command: list[str], settings: SimulatorSettings) -> tuple[str, str, float]:
+    """What a child wrote to both streams, and its peak memory in MiB."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")} | settings.to_env()
+    with subprocess.Popen(
+        [sys.executable, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        out, errors = process.communicate()
+    if process.returncode:
+        sys.exit(errors)
+    kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest child so far
+    return out, errors, kib / 1024
+
+
+def generation(settings: SimulatorSettings) -> Row:
+    """Events made, encoded and counted, and thrown away."""
+    out, _, peak = _child(["-c", GENERATE], settings)
+    said = json.loads(out)
+    return Row("generation", said["records"], said["seconds"], peak)
+
+
+def delivery(settings: SimulatorSettings, what: str) -> Row:
+    """The command itself, from its first event to the last acknowledgement by the broker."""
+    _, errors, peak = _child(["-m", "pulse_simulator"], settings)
+    said = next(json.loads(line) for line in errors.splitlines() if '"simulation_finished"' in line)
+    return Row(what, said["records"], said["seconds"], peak)
+
+
+@contextmanager
+def a_broker() -> Iterator[kafka.Broker]:
+    """A throw-away broker."""
+    home = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
+    command = CommandSettings(home=str(home), cache=os.environ.get("PULSE_CACHE", ""))
+    paths = paths_from(command, os.environ, is_root=os.geteuid() == 0)
+    paths.cache.mkdir(parents=True, exist_ok=True)
+    processes: list[Process] = []
+    try:
+        yield kafka.start(
+            paths.kafka,
+            home / "kafka.log",
+            jars.ensure_jars(paths.cache, jars.locked_jars(), print),
+            ports.free_port(),
+            ports.free_port(),
+            on_start=processes.append,
+        )
+    finally:
+        for process in processes:
+            kafka.stop(process)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _print_table(rows: list[Row]) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    print(f"{today}, {os.cpu_count()} x {_processor()}, Python {platform.python_version()}, {platform.system()}")
+    print(f"{'':<34}{'records':>12}{'seconds':>10}{'records/s':>12}{'peak MiB':>10}")
+    for row in rows:
+        rate = row.records / row.seconds
+        print(f"{row.what:<34}{row.records:>12,}{row.seconds:>10.1f}{rate:>12,.0f}{row.peak_mib:>10.0f}")
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    words.add_argument("--users", type=int, default=10_000, help="size of the population")
+    words.add_argument("--days", type=int, default=30, help="days of history")
+    asked = words.parse_args()
+    with a_broker() as broker, tempfile.TemporaryDirectory() as scratch:
+        pipeline = plan("bench")
+        kafka_adapter.create_topics(kafka_adapter.admin(broker.settings), pipeline.topics)
+        env = {
+            "PULSE_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "PULSE_EVENTS_TOPIC": pipeline.events.name,
+            "PULSE_LOG_FORMAT": "json",
+            "PULSE_SIM_USERS": str(asked.users),
+            "PULSE_SIM_DAYS": str(asked.days),
+            "PULSE_SIM_END": END,
+        }
+        history = SimulatorSettings.from_env(env)
+        rows = [generation(history), delivery(history, "generation + delivery")]
+        truth = str(Path(scratch) / "truth.json")
+        rows.append(
+            delivery(SimulatorSettings.from_env({**env, "PULSE_SIM_TRUTH": truth}), "the same, and the truth file")
+        )
+        live = {**env, "PULSE_SIM_DAYS": "0", "PULSE_SIM_RATE": "1000000", "PULSE_SIM_EVENTS": str(rows[0].records)}
+        rows.append(delivery(SimulatorSettings.from_env(live), "live, as fast as possible"))
+    _print_table(rows)
+
+
+if __name__ == "__main__":
+    main()
