@@ -168,7 +168,7 @@ def _event(rng: random.Random, user: str, moment: datetime, event_type: str = ""
         properties=None if is_plain else _properties(rng),
         received_at=received,
         kafka_timestamp=kafka,
-        kafka_timestamp_trusted=rng.random() < 0.95,
+        kafka_timestamp_trusted=rng.random() < 0.85,
     )
 
 

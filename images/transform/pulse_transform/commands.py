@@ -23,8 +23,12 @@ def _configure(parser: ArgumentParser) -> None:
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
     settings = TransformSettings.from_env(env)
     log = logs.configure(settings.log, "transform")
-    with _terminated_like_ctrl_c():
-        return transform(settings, env, log, full_refresh=words.full_refresh, select=words.select)
+    try:
+        with _terminated_like_ctrl_c():
+            return transform(settings, env, log, full_refresh=words.full_refresh, select=words.select)
+    except KeyboardInterrupt:
+        log.warning("transform_interrupted")
+        return cli.FAILED
 
 
 @contextmanager

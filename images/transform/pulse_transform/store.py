@@ -15,7 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from pulse import VERSION
-from pulse.adapters.postgres import connect, translated
+from pulse.adapters.postgres import connect, translating
 from pulse.errors import DatabaseWrong, SettingsError, Stop
 from pulse.settings import TransformSettings
 from pulse_transform.results import NodeResult
@@ -58,7 +58,7 @@ def locked(settings: TransformSettings) -> Iterator[Connection]:
     """
     connection = connect(settings.database.dsn, APPLICATION)
     try:
-        with _translated("Taking the lock of the transformation"):
+        with translating("Taking the lock of the transformation"):
             connection.autocommit = True
             row = connection.execute("select pg_try_advisory_lock(%s)", [LOCK_KEY]).fetchone()
         if not (row and row[0]):
@@ -85,7 +85,7 @@ def address(connection: Connection) -> dict[str, str]:
 
 def check(connection: Connection, settings: TransformSettings) -> None:
     """Refuses what would fail in the middle of a run: a time zone that is not one, a database without its tables."""
-    with _translated("Checking the database"):
+    with translating("Checking the database"):
         row = connection.execute(
             "select exists (select from pg_timezone_names where name = %s),"
             " to_regclass('raw.events') is not null and to_regclass('ops.dbt_results') is not null",
@@ -105,7 +105,7 @@ def check(connection: Connection, settings: TransformSettings) -> None:
 
 def begin(connection: Connection, run: Run) -> None:
     """Records that the run began. Whatever is still called running is dead, since we hold the lock."""
-    with _translated("Recording the run in ops.dbt_runs"), connection.transaction():
+    with translating("Recording the run in ops.dbt_runs"), connection.transaction():
         connection.execute(
             "update ops.dbt_runs set status = 'aborted', finished_at = now(), message = 'The process went away.'"
             " where status = 'running'"
@@ -119,7 +119,7 @@ def begin(connection: Connection, run: Run) -> None:
 
 def end(connection: Connection, run: Run, ending: Ending, results: Sequence[NodeResult] = ()) -> None:
     """Records how the run ended, and each of its models and tests."""
-    with _translated("Recording the end of the run in ops.dbt_runs"), connection.transaction():
+    with translating("Recording the end of the run in ops.dbt_runs"), connection.transaction():
         connection.execute(
             "update ops.dbt_runs set status = %s, finished_at = clock_timestamp(), dbt_version = %s, models = %s,"
             " tests = %s, message = %s where run_id = %s",
@@ -145,11 +145,3 @@ def _row(run: Run, result: NodeResult) -> tuple[object, ...]:
         result.failures,
         result.message,
     )
-
-
-@contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as failed:
-        raise translated(failed, doing) from failed

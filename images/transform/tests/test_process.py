@@ -1,0 +1,85 @@
+"""What dbt is started with, and what is kept of its words."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulse_transform.process import build_arguments, child_environment, follow
+
+
+def _record(name: str, level: str = "info", msg: str = "", **data: Any) -> str:
+    return json.dumps({"info": {"name": name, "level": level, "msg": msg}, "data": data}) + "\n"
+
+
+def _ended(name: str, unique_id: str, status: str, level: str = "info") -> str:
+    return _record(name, level, node_info={"unique_id": unique_id, "node_status": status})
+
+
+def test_each_model_and_test_is_reported_as_it_ends() -> None:
+    seen: list[tuple[str, str]] = []
+    lines = [
+        _record("LogStartLine", node_info={"unique_id": "model.pulse.a", "node_status": "started"}),
+        _ended("LogModelResult", "model.pulse.a", "success"),
+        _ended("LogTestResult", "test.pulse.b", "fail", level="error"),
+    ]
+    assert follow(lines, lambda unique_id, status: seen.append((unique_id, status))) == ()
+    assert seen == [("model.pulse.a", "success"), ("test.pulse.b", "fail")]
+
+
+def test_errors_are_kept_on_one_line_each_and_so_is_the_end_of_a_traceback() -> None:
+    lines = [
+        _record("MainEncounteredError", "error", "Parsing Error\n  Env var required"),
+        "Traceback (most recent call last):\n",
+        "ModuleNotFoundError: No module named 'dbt'\n",
+        "\n",
+    ]
+    assert follow(lines, lambda *_: None) == (
+        "Parsing Error Env var required",
+        "ModuleNotFoundError: No module named 'dbt'",
+    )
+
+
+@pytest.mark.parametrize("line", ["[1, 2]\n", "7\n", '{"info": 3}\n', "{}\n"])
+def test_json_that_is_no_record_is_taken_as_a_line_of_text(line: str) -> None:
+    assert follow([line], lambda *_: None) == (line.strip(),)
+
+
+def test_dbt_writes_to_the_scratch_directory_alone_and_calls_nobody() -> None:
+    words = build_arguments(Path("/p"), Path("/s"), "{}", full_refresh=False, select=())
+    pairs = dict(pairwise(words))
+    assert (pairs["--target-path"], pairs["--log-path"], pairs["--project-dir"]) == ("/s/target", "/s/logs", "/p")
+    assert "--no-send-anonymous-usage-stats" in words
+    assert "--full-refresh" not in words
+    assert "--select" not in words
+
+
+def test_a_selection_and_a_full_refresh_are_handed_on() -> None:
+    words = build_arguments(Path("/p"), Path("/s"), "{}", full_refresh=True, select=("fct_sessions", "+dim_visitors"))
+    at = words.index("--select")
+    assert words[at + 1 : at + 3] == ["fct_sessions", "+dim_visitors"]
+    assert "--full-refresh" in words
+
+
+def test_the_database_reaches_dbt_as_libpq_variables_and_nothing_else_of_ours_does() -> None:
+    ambient = {"PATH": "/bin", "PULSE_DATABASE_DSN": "secret", "DBT_TARGET": "other", "PGSSLROOTCERT": "/ca"}
+    env = child_environment(
+        ambient,
+        "postgresql://u:p%40ss@first,second:5433/d?sslmode=require",
+        {"PGHOST": "second", "PGPORT": "5433"},
+        3,
+    )
+    assert env == {
+        "PATH": "/bin",
+        "PGSSLROOTCERT": "/ca",
+        "PGHOST": "second",
+        "PGPORT": "5433",
+        "PGUSER": "u",
+        "PGPASSWORD": "p@ss",
+        "PGDATABASE": "d",
+        "PGSSLMODE": "require",
+        "PULSE_DBT_THREADS": "3",
+        "DO_NOT_TRACK": "1",
+    }
