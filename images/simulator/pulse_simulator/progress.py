@@ -30,21 +30,40 @@ class Display(Protocol):
     ) -> None: ...
 
 
+class Pace:
+    """Records per second since the phase began; a live phase is not credited with the history before it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._phase = ""
+        self._start = clock()
+        self._records_before = self._records = 0
+
+    def __call__(self, phase: str, records: int) -> int:
+        now = self._clock()
+        if phase != self._phase:
+            if self._phase:
+                self._start, self._records_before = now, self._records
+            self._phase = phase
+        self._records = records
+        return round((records - self._records_before) / max(0.001, now - self._start))
+
+
 class Lines:
     """Log lines, no more often than every few seconds."""
 
     def __init__(self, log: structlog.stdlib.BoundLogger, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
         self._clock = clock
-        self._start = self._shown = clock()
+        self._pace = Pace(clock)
+        self._shown = clock()
 
     def show(self, phase: str, done: int, total: int | None, records: int) -> None:
-        now = self._clock()
-        if now - self._shown >= LINE_EVERY_SECONDS:
-            self._shown = now
-            rate = round(records / (now - self._start))
+        pace = self._pace(phase, records)
+        if self._clock() - self._shown >= LINE_EVERY_SECONDS:
+            self._shown = self._clock()
             self._log.info(
-                "simulation_progressed", phase=phase, done=done, total=total, records=records, records_per_second=rate
+                "simulation_progressed", phase=phase, done=done, total=total, records=records, records_per_second=pace
             )
 
     def __enter__(self) -> Self:
@@ -55,7 +74,7 @@ class Lines:
 
 
 class Bar:
-    """A progress bar of the phase under way."""
+    """A progress bar for each phase."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -63,19 +82,18 @@ class Bar:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[records]:,} records, {task.fields[rate]:,}/s"),
+            TextColumn("{task.fields[records]:,} records, {task.fields[pace]:,}/s"),
             TimeElapsedColumn(),
             console=console,
         )
-        self._start = time.monotonic()
+        self._pace = Pace(time.monotonic)
         self._phase = ""
 
     def show(self, phase: str, done: int, total: int | None, records: int) -> None:
         if phase != self._phase:
             self._phase = phase
-            self._task = self._progress.add_task(phase, total=total, records=0, rate=0)
-        rate = round(records / max(0.001, time.monotonic() - self._start))
-        self._progress.update(self._task, completed=done, records=records, rate=rate)
+            self._task = self._progress.add_task(phase, total=total, records=0, pace=0)
+        self._progress.update(self._task, completed=done, records=records, pace=self._pace(phase, records))
 
     def __enter__(self) -> Self:
         self._progress.start()

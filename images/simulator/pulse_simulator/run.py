@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from pulse.adapters import logs
-from pulse.errors import SettingsError
+from pulse.errors import SettingsError, Stop
 from pulse.settings import SimulatorSettings
 from pulse_simulator import rate
 from pulse_simulator.faults import Shares
@@ -58,6 +58,8 @@ def _check(settings: SimulatorSettings) -> None:
         )
     if settings.events and not settings.rate:
         raise SettingsError(f"--events {settings.events} counts live events and needs --rate (PULSE_SIM_RATE) too.")
+    if settings.truth and Path(settings.truth).is_dir():
+        raise SettingsError(f"--truth {settings.truth} is a directory. Name a file.")
     if settings.truth and not Path(settings.truth).absolute().parent.is_dir():
         raise SettingsError(f"--truth {settings.truth}: its directory does not exist. Make it, or name another file.")
 
@@ -150,8 +152,14 @@ def _live_records(simulation: Simulation, asked: _Asked, ledger: Ledger, shown: 
 
 def _write_truth(truth: Truth, path: Path) -> None:
     unfinished = path.with_name(path.name + ".unfinished")
-    truth.write(unfinished)
-    unfinished.replace(path)
+    try:
+        truth.write(unfinished)
+        unfinished.replace(path)
+    except OSError as failed:
+        raise Stop(
+            f"The events are delivered, but --truth {path} cannot be written: {failed.strerror}. "
+            "Make room or name another file, and simulate into a fresh topic."
+        ) from failed
 
 
 def _log_summary(

@@ -51,6 +51,7 @@ def test_a_wrong_flag_is_named_as_a_flag_and_a_wrong_variable_as_a_variable() ->
         (("--days", "1", "--end", "2026-12-01T00:00:00Z"), "lies in the future"),
         (("--days", "3", "--end", "2000-01-02"), "starts before 2000-01-01"),
         (("--days", "1", "--truth", "no/such/directory/truth.json"), "its directory does not exist"),
+        (("--days", "1", "--truth", "."), "is a directory"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(words: tuple[str, ...], complaint: str) -> None:

@@ -10,18 +10,33 @@ from rich.console import Console
 
 from pulse.adapters import logs
 from pulse.settings import LogSettings
-from pulse_simulator.progress import LINE_EVERY_SECONDS, Bar, Lines, display
+from pulse_simulator.progress import Bar, Lines, display
 
 
-def test_lines_tell_the_phase_and_the_rate_every_few_seconds() -> None:
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_lines_tell_the_phase_and_its_rate_every_few_seconds() -> None:
     out = io.StringIO()
-    now = iter([0.0, 1.0, LINE_EVERY_SECONDS, LINE_EVERY_SECONDS + 1])
-    with Lines(logs.configure(LogSettings(format="json"), "simulator", out), lambda: next(now)) as shown:
-        for done in (1, 2, 3):
-            shown.show("hours of history", done, 24, done * 1000)
-    (line,) = [json.loads(text) for text in out.getvalue().splitlines()]
-    assert (line["event"], line["phase"]) == ("simulation_progressed", "hours of history")
-    assert (line["done"], line["total"], line["records"], line["records_per_second"]) == (2, 24, 2000, 400)
+    clock = Clock()
+    with Lines(logs.configure(LogSettings(format="json"), "simulator", out), clock) as shown:
+        for phase, at, records in (("history", 1, 10), ("history", 5, 2000), ("live", 6, 2000), ("live", 16, 2100)):
+            clock.now = at
+            shown.show(phase, at, 24, records)
+    history, live = [json.loads(text) for text in out.getvalue().splitlines()]
+    assert history["event"] == "simulation_progressed"
+    assert [history[key] for key in ("phase", "done", "total", "records", "records_per_second")] == [
+        "history",
+        5,
+        24,
+        2000,
+        400,
+    ]
+    assert (live["phase"], live["records_per_second"]) == ("live", 10)
 
 
 def test_the_bar_shows_how_far_each_phase_is() -> None:
