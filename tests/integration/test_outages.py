@@ -55,7 +55,7 @@ def test_a_database_that_dies_and_comes_back_loses_nothing_and_fills_no_dlq(
     running = server()
     database = DatabaseSettings(running.dsn())
     migrate(database.dsn, topics.pipeline)
-    pipeline = Pipeline(broker.settings, database, database, topics, tmp_path)
+    pipeline = Pipeline(broker.settings, database, database, database, topics, tmp_path)
     try:
         pipeline.produce(numbered(1_000))
         consumer = pipeline.start_consumer(batch_rows=200)

@@ -37,6 +37,7 @@ class Pipeline:
     kafka: KafkaSettings
     database: DatabaseSettings  # as its owner: for migrations and for looking
     ingest: DatabaseSettings  # as the consumer: with the rights that the migrations grant
+    transform: DatabaseSettings  # as the transformation, likewise
     plan: Plan
     logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
