@@ -74,7 +74,7 @@ def start(
         except OSError as failed:
             raise Stop(f"{name} cannot be started: {words[0]}: {failed.strerror}.") from failed
     _children[child.pid] = child
-    return Process(name, child.pid, _start_mark(child.pid) or "", str(log), stop_signal)
+    return Process(name, child.pid, _start_mark(child.pid) or "", str(log), int(stop_signal))
 
 
 def is_running(process: Process) -> bool:
@@ -157,22 +157,37 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
+def program(pid: int) -> str | None:
+    """The name of the program that runs under the pid; None if none does, or only its remains."""
+    found = _looked_up(pid)
+    return found[0] if found else None
+
+
 def _start_mark(pid: int) -> str | None:
     """What tells this process from any other that had or will have its pid; None if it does not run."""
-    stat = Path(f"/proc/{pid}/stat")
+    found = _looked_up(pid)
+    return found[1] if found else None
+
+
+def _looked_up(pid: int) -> tuple[str, str] | None:
+    """The program and the start of a process that runs."""
     if not Path("/proc/self/stat").exists():
-        return _start_mark_from_ps(pid)
+        return _looked_up_with_ps(pid)
     try:
-        fields = stat.read_text().rpartition(")")[2].split()
+        head, _, tail = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
     except OSError:
         return None
-    if fields[0] in "ZX":
+    state, start = tail.split()[0], tail.split()[19]
+    if state in "ZX":
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot}/{fields[19]}"
+    return head.partition("(")[2], f"{boot}/{start}"
 
 
-def _start_mark_from_ps(pid: int) -> str | None:
-    listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, started = listed.stdout.strip().partition(" ")
-    return started.strip() if started and not state.startswith("Z") else None
+def _looked_up_with_ps(pid: int) -> tuple[str, str] | None:
+    words = ["ps", "-o", "stat=,lstart=,comm=", "-p", str(pid)]
+    listed = subprocess.run(words, capture_output=True, text=True, check=False)
+    words_of_it = listed.stdout.split(maxsplit=6)  # the start is five words
+    if len(words_of_it) < 7 or words_of_it[0].startswith("Z"):
+        return None
+    return words_of_it[6].strip(), " ".join(words_of_it[1:6])

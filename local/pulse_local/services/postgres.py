@@ -76,9 +76,8 @@ def installed() -> Path:
     )
 
 
-def binaries(cache: Path, user: User | None) -> Path:
-    """A directory of Postgres's programs that `user` may run: the installed one, else a copy in the cache."""
-    source = installed()
+def binaries(source: Path, cache: Path, user: User | None) -> Path:
+    """The directory of Postgres's programs as `user` may run them: that of `source`, else a copy in the cache."""
     if user is None or system_user.can_enter(user, source / "bin"):
         return source / "bin"
     copy = cache / _INSTALL
@@ -87,9 +86,18 @@ def binaries(cache: Path, user: User | None) -> Path:
         fresh = cache / f".{_INSTALL}-{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(source, fresh, symlinks=True)
+        _open_to_all(fresh)
         shutil.rmtree(copy, ignore_errors=True)
         fresh.rename(copy)
     return copy / "bin"
+
+
+def _open_to_all(directory: Path) -> None:
+    """Lets everybody read and run what its owner may: the package may have been installed for one user alone."""
+    for path in (directory, *directory.rglob("*")):
+        if not path.is_symlink():
+            owner = path.stat().st_mode & 0o500
+            path.chmod(0o200 | owner | owner >> 3 | owner >> 6)
 
 
 def start(
@@ -106,12 +114,13 @@ def start(
     process as soon as there is one, so that it can be found again whatever happens next.
     """
     user = system_user.for_postgres()
-    programs = binaries(cache, user)
+    programs = binaries(installed(), cache, user)
     data = directory / "data"
     _prepare(directory, user)
     secret = password or secrets.token_urlsafe(18)
     if not (data / "PG_VERSION").exists():
         _initdb(programs, data, secret, user)
+    _clear_stale_lock(data)
     options = [word for name, value in SERVER_SETTINGS.items() for word in ("-c", f"{name}={value}")]
     process = processes.start(
         "postgres",
@@ -175,6 +184,16 @@ def _initdb(programs: Path, data: Path, password: str, user: User | None) -> Non
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Stop(f"The database in {data} could not be made: {said[-1] if said else 'initdb gave no reason'}")
+
+
+def _clear_stale_lock(data: Path) -> None:
+    """Removes the lock of a server that is gone, when its pid belongs to the dead or to another program by now.
+
+    Postgres itself refuses to start then: it cannot tell such a process from a server.
+    """
+    lock = data / "postmaster.pid"
+    if lock.exists() and "postgres" not in (processes.program(int(lock.read_text().split()[0])) or ""):
+        lock.unlink()
 
 
 def _is_ready(server: Server) -> bool:

