@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -77,15 +80,24 @@ def test_a_directory_closed_to_postgres_user_is_named(open_directory: Path) -> N
         system_user.check_can_enter(NOBODY, closed, "PULSE_HOME")
 
 
-def test_binaries_that_postgres_user_cannot_reach_are_copied_to_the_cache(open_directory: Path, tmp_path: Path) -> None:
-    hidden = tmp_path / "hidden"
+def test_binaries_that_postgres_user_cannot_reach_are_copied_to_the_cache_and_run(
+    open_directory: Path, tmp_path: Path
+) -> None:
+    """As when the virtual environment stands below a home that is closed to others."""
+    package = postgres.installed().parent
+    hidden = tmp_path / "closed"
     hidden.mkdir(mode=0o700)
-    (hidden / "bin").mkdir()
-    (hidden / "bin" / "postgres").write_text("#!/bin/sh\n")
-    programs = postgres.binaries(hidden, open_directory, NOBODY)
+    source = hidden / package.name / postgres.installed().name
+    shutil.copytree(postgres.installed(), source, symlinks=True)
+    shutil.copytree(package.with_name(f"{package.name}.libs"), hidden / f"{package.name}.libs")
+    (source / "bin").chmod(0o700)
+    programs = postgres.binaries(source, open_directory, NOBODY)
     assert programs.is_relative_to(open_directory)
-    assert (programs / "postgres").read_text() == "#!/bin/sh\n"
     assert system_user.can_enter(NOBODY, programs)
+    shutil.rmtree(hidden)
+    user = NOBODY.uid if os.geteuid() == 0 else None
+    done = subprocess.run([programs / "initdb", "--version"], user=user, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("initdb (PostgreSQL) 18")
 
 
 def test_binaries_that_can_be_reached_are_used_where_they_are(open_directory: Path) -> None:

