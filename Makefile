@@ -6,7 +6,7 @@ MEMBERS := core images/consumer images/simulator images/transform local
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check test demo bench-simulator clean
+.PHONY: help setup lock format lint types imports check docs test demo bench-simulator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ types: setup ## mypy strict
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
+
+docs: setup ## write the generated reference pages
+	$(BIN)/python docs/generate.py
 
 check: lint types imports ## lint, types and import rules
 

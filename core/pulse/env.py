@@ -17,13 +17,16 @@ from pulse.errors import SettingsError
 
 S = TypeVar("S", bound="Settings")
 
+# The default of a setting that has none.
+REQUIRED = dataclasses.MISSING
+
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
 
 def setting(
     env: str,
     help: str,
-    default: Any = dataclasses.MISSING,
+    default: Any = REQUIRED,
     *,
     secret: bool = False,
     minimum: float | None = None,
@@ -158,7 +161,7 @@ def _value(item: dataclasses.Field[Any], kind: Any, env: Mapping[str, str]) -> A
     name = meta["env"]
     text = env.get(name, "")
     if text == "":
-        if item.default is dataclasses.MISSING:
+        if item.default is REQUIRED:
             raise SettingsError(f"{name} is not set. It says: {meta['help']}")
         return item.default
     try:

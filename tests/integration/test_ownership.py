@@ -114,7 +114,7 @@ def test_consumers_that_come_and_go_lose_and_double_nothing(pipeline: Pipeline, 
     pipeline.wait_for(lambda: pipeline.sums()["read"] > 0, lambda: pipeline.sums())
     second = pipeline.start_consumer(**words)
     pipeline.produce(numbered(6_000, first=6_000))
-    pipeline.wait_for(lambda: "partitions_assigned" in pipeline.log(second), lambda: "the second got none")
+    pipeline.wait_for(lambda: '"change": "assigned"' in pipeline.log(second), lambda: "the second got none")
     pipeline.produce(numbered(6_000, first=12_000))
     assert pipeline.stop(first) == 0
     pipeline.produce(numbered(2_000, first=18_000))
@@ -159,7 +159,7 @@ def test_an_owner_that_froze_and_wakes_up_writes_nothing_of_its_former_partition
 
 def test_a_consumer_that_is_told_to_stop_writes_what_it_read_and_tells_kafka(pipeline: Pipeline) -> None:
     consumer = pipeline.start_consumer()
-    pipeline.wait_for(lambda: "partitions_assigned" in pipeline.log(consumer), lambda: "nothing assigned")
+    pipeline.wait_for(lambda: '"change": "assigned"' in pipeline.log(consumer), lambda: "nothing assigned")
     pipeline.produce(numbered(500))
     time.sleep(0.05)  # somewhere between reading and writing
     assert pipeline.stop(consumer) == 0

@@ -183,7 +183,7 @@ class Session:
         self._kafka.incremental_assign(partitions)
         if self._paused and partitions:
             self._kafka.pause(partitions)
-        self._owned("partitions_assigned", numbers)
+        self._owned("assigned", numbers)
         self._status.working()
 
     def _take_over(self, numbers: list[int]) -> dict[int, offsets.Position]:
@@ -209,21 +209,21 @@ class Session:
                 self._flush(self._settings.shutdown_grace.total_seconds())
             except PulseError as failed:
                 self._failure = failed
-        self._forget("partitions_revoked", partitions)
+        self._forget("revoked", partitions)
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget("partitions_lost", partitions)
+        self._forget("lost", partitions)
 
-    def _forget(self, event: str, partitions: list[TopicPartition]) -> None:
+    def _forget(self, change: str, partitions: list[TopicPartition]) -> None:
         numbers = [place.partition for place in partitions]
         for number in numbers:
             self._intake.positions.pop(number, None)
             self._batch.drop(number)
-        self._owned(event, numbers)
+        self._owned(change, numbers)
 
-    def _owned(self, event: str, numbers: list[int]) -> None:
+    def _owned(self, change: str, numbers: list[int]) -> None:
         metrics.CONSUMER_PARTITIONS.set(len(self._intake.positions))
-        self._log.info(event, partitions=numbers, owned=sorted(self._intake.positions))
+        self._log.info("partitions_changed", change=change, partitions=numbers, owned=sorted(self._intake.positions))
 
     def _guarded(self, call: Callable[[], T]) -> T:
         try:
