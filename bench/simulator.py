@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from pulse_local.services import jars, kafka
 
 END = "2026-05-31T12:00:00Z"
 
-# Runs in a process of its own, so that its memory is its own too.
+# Each runs in a process of its own, so that its memory is its own too.
 GENERATE = """
 import json, os, time
 from pulse.settings import SimulatorSettings
@@ -42,7 +41,18 @@ simulation = Simulation(SimulatorSettings.from_env(os.environ), time.time_ns() /
 ledger, start = Ledger(), time.monotonic()
 for records in simulation.history:
     ledger.add(records)
-print(json.dumps({"records": ledger.records, "seconds": time.monotonic() - start}))
+print(json.dumps({"event": "generated", "records": ledger.records, "seconds": time.monotonic() - start}))
+"""
+DELIVER = """
+import os
+from pulse_simulator.run import run
+from pulse.settings import SimulatorSettings
+run(SimulatorSettings.from_env(os.environ))
+"""
+# What getrusage says of a child includes the memory of the parent that it was forked from.
+PEAK = """
+from pathlib import Path
+print("peak KiB", Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
@@ -56,31 +66,26 @@ class Row:
     peak_mib: float
 
 
-def _child(command: list[str], settings: SimulatorSettings) -> tuple[str, str, float]:
-    """What a child wrote to both streams, and its peak memory in MiB."""
+def _measured(what: str, code: str, settings: SimulatorSettings, last_event: str) -> Row:
+    """Runs `code` in a child, which says at its end how many records took how long."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")} | settings.to_env()
-    with subprocess.Popen(
-        [sys.executable, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        out, errors = process.communicate()
-    if process.returncode:
-        sys.exit(errors)
-    kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest child so far
-    return out, errors, kib / 1024
+    child = subprocess.run([sys.executable, "-c", code + PEAK], env=env, capture_output=True, text=True, check=False)
+    if child.returncode:
+        sys.exit(child.stderr)
+    lines = (child.stdout + child.stderr).splitlines()
+    said = next(json.loads(line) for line in lines if f'"{last_event}"' in line)
+    peak_kib = next(int(line.split()[-1]) for line in lines if line.startswith("peak KiB"))
+    return Row(what, said["records"], said["seconds"], peak_kib / 1024)
 
 
 def generation(settings: SimulatorSettings) -> Row:
     """Events made, encoded and counted, and thrown away."""
-    out, _, peak = _child(["-c", GENERATE], settings)
-    said = json.loads(out)
-    return Row("generation", said["records"], said["seconds"], peak)
+    return _measured("generation", GENERATE, settings, "generated")
 
 
 def delivery(settings: SimulatorSettings, what: str) -> Row:
-    """The command itself, from its first event to the last acknowledgement by the broker."""
-    _, errors, peak = _child(["-m", "pulse_simulator"], settings)
-    said = next(json.loads(line) for line in errors.splitlines() if '"simulation_finished"' in line)
-    return Row(what, said["records"], said["seconds"], peak)
+    """The simulator as it is, from its first event to the last acknowledgement by the broker."""
+    return _measured(what, DELIVER, settings, "simulation_finished")
 
 
 @contextmanager
