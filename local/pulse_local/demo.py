@@ -71,6 +71,7 @@ class Demo:
         try:
             self._bring_up()
             with self._connected() as connection:
+                self._wait_stored(connection)  # what an interrupted demo left belongs to the books before this one
                 baseline, end_before = self._books(connection)
                 self._send_history(connection)
                 self._transform()
@@ -184,6 +185,8 @@ class Demo:
 
     def _wait_stored(self, connection: psycopg.Connection[Any]) -> None:
         """Returns when the lag is 0; Stop when nothing moves any more."""
+        if not self._standing(connection).lag:
+            return
         with bar("stored") as progress:
             task = progress.add_task("storing", total=None)
             last, moved_at = -1, time.monotonic()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import psycopg
 import pytest
 from confluent_kafka import Producer
@@ -9,6 +12,7 @@ from confluent_kafka import Producer
 from pulse.adapters import kafka as kafka_adapter
 from pulse.plan import Plan
 from pulse.settings import DatabaseSettings
+from pulse_local.services import postgres
 from pulse_local.services.kafka import Broker
 from pulse_local.services.postgres import Server
 
@@ -43,3 +47,14 @@ def test_each_test_has_an_empty_database_that_keeps_what_it_acknowledged(databas
 def test_a_wrong_password_is_refused(postgres_server: Server) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(postgres_server.dsn(password="wrong"))
+
+
+def test_the_lock_of_a_server_that_is_gone_is_removed_and_that_of_a_living_one_is_kept(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    """After a reboot the pid in the lock may belong to any program, and Postgres would refuse to start."""
+    lock = tmp_path / "postmaster.pid"
+    for pid, stays in ((os.getpid(), False), (postgres_server.process.pid, True)):
+        lock.write_text(f"{pid}\n{tmp_path}\n")
+        postgres.clear_stale_lock(tmp_path)
+        assert lock.exists() == stays

@@ -125,7 +125,7 @@ def start(
     secret = password or secrets.token_urlsafe(18)
     if not (data / "PG_VERSION").exists():
         _initdb(programs, data, secret, user)
-    _clear_stale_lock(data)
+    clear_stale_lock(data)
     options = [word for name, value in SERVER_SETTINGS.items() for word in ("-c", f"{name}={value}")]
     process = processes.start(
         "postgres",
@@ -191,7 +191,7 @@ def _initdb(programs: Path, data: Path, password: str, user: User | None) -> Non
         raise Stop(f"The database in {data} could not be made: {said[-1] if said else 'initdb gave no reason'}")
 
 
-def _clear_stale_lock(data: Path) -> None:
+def clear_stale_lock(data: Path) -> None:
     """Removes the lock of a server that is gone, when its pid belongs to the dead or to another program by now.
 
     Postgres itself refuses to start then: it cannot tell such a process from a server.
