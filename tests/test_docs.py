@@ -38,16 +38,13 @@ def logged() -> Iterator[tuple[str, str]]:
     """Every (event, key) that some component logs; key is "" for the event itself."""
     for path in [*ROOT.glob("*/pulse*/**/*.py"), *ROOT.glob("images/*/pulse_*/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in LEVELS
-                and node.args
-            ):
-                event = node.args[0]
-                assert isinstance(event, ast.Constant), f"{path}: the name of a log event is a plain text"
-                yield str(event.value), ""
-                yield from ((str(event.value), keyword.arg) for keyword in node.keywords if keyword.arg)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                name = node.func.attr
+                if name in LEVELS or name == "log":  # the event follows the level in .log(level, event)
+                    event = node.args[0 if name in LEVELS else 1]
+                    assert isinstance(event, ast.Constant), f"{path}: the name of a log event is a plain text"
+                    yield str(event.value), ""
+                    yield from ((str(event.value), keyword.arg) for keyword in node.keywords if keyword.arg)
 
 
 def test_every_log_event_and_key_is_documented() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -20,7 +21,7 @@ _LARGEST_MESSAGE_BYTES = 1_000_000_000  # librdkafka's own limit
 class DeadLetterTopic:
     """Delivers dead letters. A delivery that failed costs its producer, so that nothing of it lingers in a queue."""
 
-    def __init__(self, settings: ConsumerSettings, max_message_bytes: int) -> None:
+    def __init__(self, settings: ConsumerSettings, max_message_bytes: int, library_log: logging.Logger) -> None:
         self._topics = settings.topics
         self._config = kafka.producer_config(
             settings.kafka,
@@ -29,6 +30,7 @@ class DeadLetterTopic:
             queue_buffering_max_kbytes=1_048_576,
             topic_metadata_propagation_max_ms=5_000,  # so long a missing topic passes for one just created
             linger_ms=5,
+            logger=library_log,
         )
         self._producer: Producer | None = None
 

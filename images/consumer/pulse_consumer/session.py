@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from pulse.adapters import kafka, metrics, postgres
+from pulse.adapters import kafka, logs, metrics, postgres
 from pulse.backoff import delays
 from pulse.errors import PulseError, Retry
 from pulse.events import EventDecoder
@@ -56,14 +56,16 @@ class Session:
         self._limits = Limits(settings.batch_rows, settings.batch_bytes, settings.batch_linger)
         self._intake = Intake(EventDecoder(custom_events=settings.custom_events), self._source.topic_id)
         largest = checked_message_bytes(settings)
-        writer = Writer(settings.database.dsn, self._source, DeadLetterTopic(settings, largest).deliver)
+        library_log = logs.of_library("librdkafka", log)
+        dead_letters = DeadLetterTopic(settings, largest, library_log)
+        writer = Writer(settings.database.dsn, self._source, dead_letters.deliver)
         writer.connection()  # before the group gives us partitions that we could not serve
         self._pump = Pump(writer, status, log)
         self._leaving = False
         self._batch = Batch(time.monotonic())
         self._paused = False
         self._failure: PulseError | None = None
-        self._kafka: Consumer = subscription.consumer(settings, largest)
+        self._kafka: Consumer = subscription.consumer(settings, largest, library_log)
         self._kafka.subscribe(
             [self._source.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )

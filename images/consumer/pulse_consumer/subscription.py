@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ from pulse_consumer.record import Record
 MAX_POLL_INTERVAL_MS = 300_000
 
 
-def consumer(settings: ConsumerSettings, max_message_bytes: int) -> Consumer:
+def consumer(settings: ConsumerSettings, max_message_bytes: int, library_log: logging.Logger) -> Consumer:
     """A consumer that commits nothing by itself and never jumps to another offset by itself."""
     if settings.group_protocol == "consumer":
         protocol: dict[str, Any] = {"group_protocol": "consumer"}
@@ -52,6 +53,7 @@ def consumer(settings: ConsumerSettings, max_message_bytes: int) -> Consumer:
             fetch_message_max_bytes=max(1_048_576, max_message_bytes),
             queued_min_messages=2 * settings.batch_rows,
             queued_max_messages_kbytes=65_536,
+            logger=library_log,
             **protocol,
         )
     )
