@@ -38,13 +38,21 @@ def logged() -> Iterator[tuple[str, str]]:
     """Every (event, key) that some component logs; key is "" for the event itself."""
     for path in [*ROOT.glob("*/pulse*/**/*.py"), *ROOT.glob("images/*/pulse_*/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                name = node.func.attr
-                if name in LEVELS or name == "log":  # the event follows the level in .log(level, event)
-                    event = node.args[0 if name in LEVELS else 1]
-                    assert isinstance(event, ast.Constant), f"{path}: the name of a log event is a plain text"
-                    yield str(event.value), ""
-                    yield from ((str(event.value), keyword.arg) for keyword in node.keywords if keyword.arg)
+            event = logged_event(node)
+            if event is not None:
+                assert isinstance(event, ast.Constant), f"{path}: the name of a log event is a plain text"
+                yield str(event.value), ""
+                yield from ((str(event.value), key.arg) for key in node.keywords if key.arg)  # type: ignore[attr-defined]
+
+
+def logged_event(node: ast.AST) -> ast.expr | None:
+    """The name of the event, if the node is a call that logs: .info(event, …) or .log(level, event, …)."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+        return None
+    if node.func.attr in LEVELS:
+        return node.args[0]
+    with_level = node.func.attr == "log" and len(node.args) == 2 and "log" in ast.unparse(node.func.value)
+    return node.args[1] if with_level else None
 
 
 def test_every_log_event_and_key_is_documented() -> None:
