@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,7 @@ def fresh_stack(guardian: Guardian) -> Iterator[Cli]:
     cli = Cli(make_home(), guardian)
     yield cli
     cli.run("down", "--purge")
+    shutil.rmtree(cli.home, ignore_errors=True)  # a home that nothing was started in is no home to the command
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,7 @@ def shared_stack(guardian: Guardian) -> Iterator[Cli]:
     cli = Cli(make_home(), guardian)
     yield cli
     cli.run("down", "--purge")
+    shutil.rmtree(cli.home, ignore_errors=True)  # a home that nothing was started in is no home to the command
 
 
 @pytest.fixture
