@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from pulse.errors import SettingsError
-from pulse_local.importing.mapping import FIELDS, parsed_mapping
+from pulse_local.importing.converting import Record, Row, converted
+from pulse_local.importing.mapping import FIELDS, SOURCE_KEYS, TIME_FORMATS, TOP_KEYS, parsed_mapping
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("import-*.yaml"))
 LEAST = "event: {event_type: kind, user_id: who, timestamp: at}\n"
@@ -89,3 +91,32 @@ def test_every_example_is_a_mapping(path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} == {"import-shop-ecom", "import-otto", "import-otto-csv"}
+
+
+@pytest.mark.parametrize(
+    ("example", "values", "event_type", "moment"),
+    [
+        ("import-shop-ecom", {"event": "catalog"}, "page_view", "2024-03-13T10:21:14Z"),
+        ("import-shop-ecom", {"event": "purchase"}, "payment", "2024-03-13T10:21:14Z"),
+        ("import-shop-ecom", {"event": "payment_details"}, "payment_details", "2024-03-13T10:21:14Z"),
+        ("import-otto", {"type": "carts", "ts": 1659304800025}, "add_to_cart", "2022-07-31T22:00:00.025000Z"),
+        ("import-otto-csv", {"type": "orders", "ts_ms": "1659304800025"}, "payment", "2022-07-31T22:00:00.025000Z"),
+    ],
+)
+def test_the_examples_make_the_events_that_they_promise(
+    example: str, values: dict[str, object], event_type: str, moment: str
+) -> None:
+    mapping = parsed_mapping((EXAMPLES[0].parent / f"{example}.yaml").read_text(), example)
+    shop = {"user_id": "user_0000", "session_id": "sess_000001", "timestamp": "2024-03-13 10:21:14"}
+    beside = shop if "shop" in example else {"session": 12, "aid": 1517085}
+    made = converted(Row("line 2", {**beside, **values}), mapping)
+    assert isinstance(made, Record)
+    document = json.loads(made.value)
+    assert (document["event_type"], document["timestamp"]) == (event_type, moment)
+    assert document["user_id"] == ("user_0000" if "shop" in example else "12")
+
+
+def test_every_key_of_a_mapping_is_documented() -> None:
+    page = (EXAMPLES[0].parents[1] / "docs" / "reference" / "import.md").read_text()
+    missing = [key for key in (*TOP_KEYS, *SOURCE_KEYS, *TIME_FORMATS, *FIELDS) if f"`{key}`" not in page]
+    assert missing == []

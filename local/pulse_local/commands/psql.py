@@ -17,7 +17,7 @@ from pulse_local.services import postgres
 
 def _configure(parser: ArgumentParser) -> None:
     parser.add_argument("--admin", action="store_true", help="connect as the administrator instead of the reader")
-    parser.add_argument("-c", "--command", default="", metavar="SQL", help="run this and end")
+    parser.add_argument("-c", "--command", action="append", default=[], metavar="SQL", help="run this and end")
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
@@ -29,7 +29,7 @@ def _run(words: Namespace, env: Mapping[str, str]) -> int:
     sys.stdout.flush()
     os.execve(  # noqa: S606 - psql takes over the terminal
         program,
-        [program, "--set=ON_ERROR_STOP=1", *(["-c", words.command] if words.command else [])],
+        [program, "--set=ON_ERROR_STOP=1", *(f"--command={statement}" for statement in words.command)],
         {**env, **_libpq(dsn)},
     )
 

@@ -38,8 +38,8 @@ FIELDS = {
 REQUIRED = ("event_type", "user_id", "timestamp")
 TIME_FORMATS = ("iso", "epoch_s", "epoch_ms")
 
-_TOP = ("format", "delimiter", "each", "event", "properties")
-_SOURCE = ("column", "constant", "values", "format", "zone")
+TOP_KEYS = ("format", "delimiter", "each", "event", "properties")
+SOURCE_KEYS = ("column", "constant", "values", "format", "zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class _WrongKey(Exception):
 
 
 def _mapping(raw: Any) -> EventMapping:
-    top = _object(raw, "the mapping", _TOP)
+    top = _object(raw, "the mapping", TOP_KEYS)
     file_format = _text_or_none(top, "format", "format")
     if file_format not in (None, "csv", "jsonl"):
         raise _WrongKey("format", f"{file_format!r} is neither csv nor jsonl.")
@@ -132,7 +132,7 @@ def _source(name: str, raw: Any) -> Source:
     key, kind = f"event.{name}", FIELDS[name]
     if isinstance(raw, str):
         raw = {"column": raw}
-    source = _object(raw, key, _SOURCE)
+    source = _object(raw, key, SOURCE_KEYS)
     if ("column" in source) == ("constant" in source):
         raise _WrongKey(key, "needs either `column` or `constant`.")
     if kind != TIME and ("format" in source or "zone" in source):
