@@ -6,6 +6,24 @@ events as (
 
 ),
 
+upper_offsets as (
+
+    select * from {{ ref('stg_upper_offsets') }}
+
+),
+
+in_reach as (
+
+    select events.*
+    from events
+    inner join upper_offsets
+        on
+            events.topic_id = upper_offsets.topic_id
+            and events.kafka_partition = upper_offsets.partition_id
+            and events.kafka_offset < upper_offsets.upper_offset
+
+),
+
 timed as (
 
     select
@@ -14,7 +32,7 @@ timed as (
         {{ is_known_event_type('event_type') }} as is_known_type,
         -- Without the broker's own clock, only the word of whoever received the event first can tell a delay.
         kafka_timestamp_trusted or received_at is not null as is_arrival_trusted
-    from events
+    from in_reach
 
 )
 
