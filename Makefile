@@ -6,7 +6,7 @@ MEMBERS := core images/consumer images/simulator images/transform local
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs test demo bench-simulator clean
+.PHONY: help setup lock format lint types imports check docs test demo bench-simulator bench-autoscaler clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
 
 bench-simulator: setup ## events per second that the simulator makes and delivers to a real broker
 	$(BIN)/python bench/simulator.py
+
+bench-autoscaler: setup ## the autoscaler beside KEDA and the HPA on simulated traffic; fails if it is not the better one
+	PYTHONPATH=operator $(BIN)/python -m bench.autoscaler
 
 clean: ## remove the virtual environment and caches of the checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs
