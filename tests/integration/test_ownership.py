@@ -108,27 +108,23 @@ def test_the_same_id_with_other_content_is_kept_beside_the_first(pipeline: Pipel
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
 def test_consumers_that_come_and_go_lose_and_double_nothing(pipeline: Pipeline, protocol: str) -> None:
-    words = {"group_protocol": protocol, "batch_rows": 300}
-    pipeline.produce(numbered(6_000))
+    words = {"group_protocol": protocol, "batch_rows": 200}
+    pipeline.produce(numbered(30_000))
     first = pipeline.start_consumer(**words)
     pipeline.wait_for(lambda: pipeline.sums()["read"] > 0, lambda: pipeline.sums())
-    second = pipeline.start_consumer(**words)
-    pipeline.produce(numbered(6_000, first=6_000))
+    second = pipeline.start_consumer(**words)  # while the first is busy with a backlog
     pipeline.wait_for(lambda: '"change": "assigned"' in pipeline.log(second), lambda: "the second got none")
-    pipeline.produce(numbered(6_000, first=12_000))
+    pipeline.produce(numbered(6_000, first=30_000))
     assert pipeline.stop(first) == 0
-    pipeline.produce(numbered(2_000, first=18_000))
+    pipeline.produce(numbered(2_000, first=36_000))
     pipeline.wait_until_caught_up()
     assert pipeline.stop(second) == 0
-    assert pipeline.sums() == {
-        "read": 20_000,
-        "inserted": 20_000,
-        "duplicate": 0,
-        "conflict": 0,
-        "dead": 0,
-        "skipped": 0,
-    }
-    assert pipeline.number("select count(*) from raw.events") == 20_000
+    total = pipeline.sums()
+    assert (total.pop("read"), total.pop("inserted")) == (38_000, 38_000)
+    assert set(total.values()) == {0}
+    assert pipeline.number("select count(*) from raw.events") == 38_000
+    # What was in flight is finished before a partition goes: nobody is fenced by a rebalance.
+    assert "session_ended" not in pipeline.log(first) + pipeline.log(second)
     holes = """
         select count(*) from (
             select first_offset, lag(next_offset, 1, 0) over (partition by partition_id order by first_offset) as before
