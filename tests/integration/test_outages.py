@@ -44,12 +44,12 @@ def create_topic(pipeline: Pipeline, topic: Topic) -> None:
 def test_a_database_that_dies_and_comes_back_loses_nothing_and_fills_no_dlq(
     broker: Broker, topics: Plan, tmp_path: Path, server_paths: Paths, guardian: Guardian
 ) -> None:
-    port = ports.free_port()
+    database_port = ports.free_port()
 
     def server() -> postgres.Server:
         home = server_paths.home
         return postgres.start(
-            home / "outage", home / "outage.log", server_paths.cache, port, "secret", on_start=guardian.watch
+            home / "outage", home / "outage.log", server_paths.cache, database_port, "secret", on_start=guardian.watch
         )
 
     running = server()
@@ -61,6 +61,8 @@ def test_a_database_that_dies_and_comes_back_loses_nothing_and_fills_no_dlq(
         consumer = pipeline.start_consumer(batch_rows=200)
         pipeline.wait_until_caught_up()
         os.kill(running.process.pid, signal.SIGQUIT)  # immediate shutdown: as if the machine lost power
+        port = consumer_port(pipeline.log(consumer))
+        pipeline.wait_for(lambda: readiness(port) == 503, lambda: "an idle consumer does not see the outage")
         pipeline.produce(numbered(5_000, first=1_000))
         pipeline.wait_for(lambda: "batch_write_failed" in pipeline.log(consumer), lambda: "no failed write")
         assert consumer.poll() is None

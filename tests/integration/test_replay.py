@@ -70,7 +70,8 @@ def test_a_running_consumer_follows_a_reset(pipeline: Pipeline) -> None:
     pipeline.produce(numbered(2_000))
     process = pipeline.start_consumer()
     pipeline.wait_until_caught_up()
-    reset(pipeline)
+    reset(pipeline)  # no new event comes: an idle consumer notices too
+    pipeline.wait_for(lambda: pipeline.sums()["read"] == 4_000, lambda: pipeline.sums())
     pipeline.produce(numbered(100, first=2_000))
     pipeline.wait_until_caught_up()
     assert pipeline.stop(process) == 0

@@ -31,6 +31,11 @@ where held.consumer_group = %(group)s and held.topic = %(topic)s and held.topic_
     and held.epoch = moved.epoch and held.next_offset = moved.first_offset
 """
 
+_LOOK = """
+select partition_id, epoch, next_offset from raw.consumer_offsets
+where consumer_group = %(group)s and topic = %(topic)s and topic_id = %(topic_id)s
+"""
+
 _RESET = """
 insert into raw.consumer_offsets as held (consumer_group, topic, partition_id, topic_id, next_offset, epoch)
 values (%(group)s, %(topic)s, %(partition)s, %(topic_id)s, %(low)s, 1)
@@ -124,6 +129,15 @@ def advance(cursor: psycopg.Cursor[Any], source: Source, moves: Mapping[int, tup
             f"{len(moves) - cursor.rowcount} of the partitions {sorted(moves)} of {source.topic} were taken over or "
             "reset by somebody else; what was read is rolled back."
         )
+
+
+def confirm(connection: psycopg.Connection[Any], source: Source, held: Mapping[int, Position]) -> None:
+    """Fenced unless the stored rows are still those that this owner read or wrote last. Changes nothing."""
+    rows = connection.execute(_LOOK, source.parameters()).fetchall()
+    stored = {partition: Position(epoch, next_offset) for partition, epoch, next_offset in rows}
+    lost = sorted(partition for partition, position in held.items() if stored.get(partition) != position)
+    if lost:
+        raise Fenced(f"The partitions {lost} of {source.topic} were taken over or reset by somebody else.")
 
 
 def reset(connection: psycopg.Connection[Any], source: Source, bounds: Mapping[int, Bounds]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
@@ -13,6 +14,7 @@ from pulse.adapters import metrics
 from pulse.backoff import delays
 from pulse.errors import Fenced, Retry, Stop
 from pulse_consumer.batch import Batch
+from pulse_consumer.offsets import Position
 from pulse_consumer.status import Status
 from pulse_consumer.writer import Writer, Written
 
@@ -28,16 +30,20 @@ class Pump:
         self._log = log
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._leaving = threading.Event()
-        self._in_flight: Future[Result] | None = None
+        self._in_flight: Future[Result | None] | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a batch is in flight, or done and not collected."""
+        """Whether something is in flight, or done and not collected."""
         return self._in_flight is not None
 
     def submit(self, batch: Batch) -> None:
         """Hands a batch over. Only when not busy."""
         self._in_flight = self._pool.submit(self._write, batch)
+
+    def confirm(self, held: Mapping[int, Position]) -> None:
+        """Looks, in the background, whether the partitions are still ours; `collect` raises Fenced if not."""
+        self._in_flight = self._pool.submit(self._confirm, held)
 
     def wait(self, seconds: float) -> bool:
         """Waits at most so long; whether nothing is being written now."""
@@ -57,6 +63,16 @@ class Pump:
         self._leaving.set()
         self._pool.shutdown(wait=True)
         self._writer.close()
+
+    def _confirm(self, held: Mapping[int, Position]) -> None:
+        try:
+            self._writer.confirm(held)
+        except Fenced:
+            raise
+        except (Retry, Stop) as failed:
+            self._status.failing(str(failed))
+        else:
+            self._status.working()
 
     def _write(self, batch: Batch) -> Result:
         started = time.monotonic()

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -37,6 +38,9 @@ T = TypeVar("T")
 # How long the loop waits for a full batch's turn before it pauses the partitions and polls on, to stay in the group.
 PATIENCE_SECONDS = 1.0
 TAKE_OVER_SECONDS = 60.0
+# A write finds out by itself whether the partitions are still ours; an idle owner looks this often, so that neither a
+# reset of the offsets nor an outage goes unnoticed until the next event.
+CONFIRM_SECONDS = 3.0
 
 
 class Session:
@@ -64,6 +68,7 @@ class Session:
         self._leaving = False
         self._batch = Batch(time.monotonic())
         self._paused = False
+        self._confirmed_at = 0.0
         self._failure: PulseError | None = None
         self._kafka: Consumer = subscription.consumer(settings, largest, library_log)
         self._kafka.subscribe(
@@ -94,8 +99,14 @@ class Session:
             self._hold()
             return
         self._poll(self._batch.room(self._limits), self._limits.linger.total_seconds())
-        if not self._pump.busy and self._batch.due(self._limits, time.monotonic()):
+        if self._pump.busy:
+            return
+        if self._batch.due(self._limits, time.monotonic()):
             self._submit()
+        elif not self._batch.parts and time.monotonic() - self._confirmed_at > CONFIRM_SECONDS:
+            self._confirmed_at = time.monotonic()
+            positions = self._intake.positions.items()
+            self._pump.confirm({number: replace(position) for number, position in positions})
 
     def _poll(self, room: int, seconds: float) -> None:
         was_empty = not self._batch.parts

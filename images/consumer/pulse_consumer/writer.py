@@ -6,7 +6,7 @@ The writer holds one connection and belongs to one thread. It retries nothing; w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from pulse_consumer import offsets, statements
 from pulse_consumer.batch import Batch, Part
 from pulse_consumer.deadletter import DeadLetter, ledger_headers
 from pulse_consumer.isolate import isolate
-from pulse_consumer.offsets import Source
+from pulse_consumer.offsets import Position, Source
 from pulse_consumer.record import Record
 from pulse_consumer.rows import COLUMNS, stream
 
@@ -114,6 +114,16 @@ class Writer:
             error = postgres.translated(failed, "Writing a batch")
             # Outside of the rows, nothing that a record says can be at fault.
             raise DatabaseWrong(str(error)) if isinstance(error, Rejection) else error from failed
+        except BaseException:
+            self.close()
+            raise
+
+    def confirm(self, held: Mapping[int, Position]) -> None:
+        """Fenced if a partition is no longer ours; DatabaseUnavailable or DatabaseWrong if that cannot be told."""
+        try:
+            connection = self.connection()
+            with postgres.translating("Looking at the stored offsets"), connection.transaction():
+                offsets.confirm(connection, self._source, held)
         except BaseException:
             self.close()
             raise
