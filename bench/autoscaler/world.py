@@ -157,15 +157,20 @@ class World:
         if seconds <= 0:
             return
         self.pod_seconds += self.wanted * seconds
-        weights = self.trace.weights
-        for partition, weight in zip(self.partitions, weights, strict=True):
-            partition.end += self._rate * seconds * weight / sum(weights)
-        work = {pod: self._readable(pod) for pod in self.pods}
-        able = {pod: min(POD_RECORDS_PER_SECOND * seconds, sum(p.waiting for p in work[pod])) for pod in self.pods}
+        written = self._rate * seconds / sum(self.trace.weights)
+        for partition, weight in zip(self.partitions, self.trace.weights, strict=True):
+            partition.end += written * weight
+        work = self._readable()
+        waiting = {pod: sum(p.end - p.read for p in held) for pod, held in work.items()}
+        able = {pod: min(POD_RECORDS_PER_SECOND * seconds, records) for pod, records in waiting.items()}
         taken = sum(able.values())
         share = min(1.0, self._database() * seconds / taken) if taken else 0.0
-        for pod in self.pods:
-            _read_evenly(work[pod], able[pod] * share)
+        for pod, held in work.items():
+            if share < 1 or able[pod] < waiting[pod]:
+                _read_evenly(held, able[pod] * share)
+            else:
+                for partition in held:
+                    partition.read = partition.end
 
     def _database(self) -> float:
         """Records per second that the database takes; less when more pods than it needs crowd it."""
@@ -174,15 +179,15 @@ class World:
         too_many = max(0, len(self.pods) - math.ceil(self.trace.database / POD_RECORDS_PER_SECOND))
         return self.trace.database / (1 + DATABASE_CONTENTION * too_many)
 
-    def _readable(self, pod: int) -> list[Partition]:
+    def _readable(self) -> dict[int, list[Partition]]:
+        """What each pod can read from now."""
         number, (since, until) = self.trace.stuck
-        return [
-            partition
-            for index, partition in enumerate(self.partitions)
-            if partition.owner == pod
-            and self.now >= partition.still_until
-            and not (index == number and since <= self.now < until)
-        ]
+        stuck = number if since <= self.now < until else -1
+        found: dict[int, list[Partition]] = {pod: [] for pod in self.pods}
+        for index, partition in enumerate(self.partitions):
+            if partition.owner >= 0 and self.now >= partition.still_until and index != stuck:
+                found[partition.owner].append(partition)
+        return found
 
     def _join(self, number: int) -> None:
         if number in self.starting:

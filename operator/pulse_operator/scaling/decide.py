@@ -75,7 +75,8 @@ def _decision(case: _Case, answer: _Answer) -> Decision:
     seen, mode = case.seen, case.policy.mode
     replicas, reason, why = answer.replicas, answer.reason, answer.why
     if mode is Mode.OFF:
-        replicas, reason, why = seen.replicas, Reason.OFF, f"scaling is off; Auto would say {answer.replicas}: {why}"
+        replicas, reason = max(1, case.least), Reason.OFF
+        why = f"scaling is off, so scaling.min counts; Auto would say {answer.replicas}: {why}"
     elif mode is Mode.RECOMMEND and replicas != seen.replicas:
         reason, why = Reason.RECOMMENDED, f"recommended {seen.replicas} -> {replicas} ({answer.reason.value}): {why}"
         replicas = seen.replicas
@@ -149,6 +150,22 @@ def _below_minimum(case: _Case) -> _Answer | None:
     return _Answer(case.least, Reason.BELOW_MINIMUM, f"{case.seen.replicas} replicas, scaling.min: {case.least}")
 
 
+def _too_small_a_step(case: _Case) -> _Answer | None:
+    """The one exception to the quiet: pods that have not joined yet have cost no rebalance, so more may join them."""
+    seen, policy, step = case.seen, case.policy, case.memory.step
+    if step is None or not step.after > step.before > 0 or (seen.ready, seen.replicas) != (step.before, step.after):
+        return None
+    asked = demand.more(seen, policy, case.memory)
+    late = seen.at - step.at > policy.start_seconds
+    if late or asked is None or asked.replicas < policy.correction * seen.replicas:
+        return None
+    replicas, limit = _within(case, asked.replicas)
+    if replicas <= seen.replicas:
+        return None
+    why = f"{asked.why}; that asks for {asked.replicas}, and no pod of the last step has joined yet"
+    return _Answer(replicas, asked.reason, why, limit)
+
+
 def _quiet(case: _Case) -> _Answer | None:
     seen, policy, memory = case.seen, case.policy, case.memory
     if settled(seen, policy, memory):
@@ -194,9 +211,11 @@ def _up(case: _Case) -> _Answer | None:
     if asked is None:
         return None
     replicas, limit = _within(case, asked.replicas)
-    if replicas > seen.replicas and levels.busiest(replicas, case.partitions) < levels.busiest(
-        seen.replicas, case.partitions
-    ):
+    helps = levels.busiest(replicas, case.partitions) < levels.busiest(seen.replicas, case.partitions)
+    if replicas > seen.replicas and helps:
+        if effect.in_doubt(seen, case.policy, case.memory):
+            why = f"{asked.why}; but the last step has not raised throughput yet, which is watched first"
+            return _Answer(seen.replicas, Reason.INEFFECTIVE_SCALE_UP, why, Limit.INEFFECTIVE_SCALE_UP)
         return _Answer(replicas, asked.reason, f"{asked.why}; that asks for {asked.replicas}", limit)
     if limit is None:
         return None  # more pods, but none of them would take a partition from the busiest one
@@ -244,6 +263,7 @@ _RULES: tuple[Callable[[_Case], _Answer | None], ...] = (
     _lag_unknown,
     _asleep,
     _below_minimum,
+    _too_small_a_step,
     _quiet,
     _no_pod_ready,
     _nothing_moves,

@@ -14,6 +14,7 @@ from pulse_operator.scaling.window import Rates, average_lag, latest_rates, rate
 
 # Lag that is this many times what the replicas may have is no noise: it is acted on without waiting for an average.
 URGENT = 2.0
+URGENT_SOON = 4.0  # the same for the lag that there will be when a new pod is at work
 # Below this share of the allowed lag nobody waits for anything: it is not worth a rebalance to drain it sooner.
 WORTH_DRAINING = 0.25
 # To scale down, the lag must be within this share of what fewer replicas may have; the other half is hysteresis.
@@ -61,16 +62,16 @@ def _standing_lag(policy: Policy, memory: Memory) -> float:
 
 
 def _by_lag(seen: Observation, policy: Policy, memory: Memory) -> Demand | None:
-    now = memory.samples[-1].lag
+    now, latest = memory.samples[-1].lag, latest_rates(memory)
+    growth = max(0.0, latest.growth) if latest else 0.0
+    expected = now + growth * policy.start_seconds
     allowed = policy.target_lag_per_replica * seen.replicas
-    if now < URGENT * allowed and _standing_lag(policy, memory) <= allowed:
+    urgent = now >= URGENT * allowed or (now > allowed and expected >= URGENT_SOON * allowed)
+    if not urgent and _standing_lag(policy, memory) <= allowed:
         return None
-    latest = latest_rates(memory)
     drain = latest.drain_seconds(now) if latest else None
     if drain is not None and drain <= policy.start_seconds:
         return None  # gone before a new pod would be at work
-    growth = max(0.0, latest.growth) if latest else 0.0
-    expected = now + growth * policy.start_seconds
     return Demand(
         by_lag(expected, policy),
         Reason.LAG_ABOVE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pulse_operator.scaling.memory import Ceiling, Memory
 from pulse_operator.scaling.observation import Observation
@@ -48,28 +48,48 @@ def _with_rate_before(seen: Observation, memory: Memory) -> Memory:
     return replace(memory, step=replace(step, rate_before=sample.consumed / sample.seconds))
 
 
-def _judged(seen: Observation, policy: Policy, memory: Memory) -> Memory:
-    """Notes a ceiling if the last scale-up brought next to nothing though every replica had work all the time."""
-    step = memory.step
-    if step is None or step.judged or step.rate_before is None or not step.after > step.before > 0:
-        return memory
-    if seen.ready != step.after:
-        return memory
-    watched = [sample for sample in memory.samples if sample.settled]
-    if not watched or not all(sample.saturated for sample in watched):
-        return memory
-    seconds = sum(sample.seconds for sample in watched)
-    if seconds < policy.effect_seconds:
-        return memory
-    rate = sum(sample.consumed for sample in watched) / seconds
-    memory = replace(memory, step=replace(step, judged=True))
-    hoped = step.rate_before * (step.after / step.before - 1)
-    if rate - step.rate_before >= policy.least_gain * hoped:
-        return memory
-    enough = max(step.before, math.ceil(rate * step.before / step.rate_before))
-    return replace(memory, ceiling=Ceiling(min(enough, step.after - 1), seen.at + policy.remember_seconds))
+def in_doubt(seen: Observation, policy: Policy, memory: Memory) -> bool:
+    """Whether the last scale-up has brought next to nothing so far, and it is too early to say so for good."""
+    effect = _effect(seen, memory)
+    return effect is not None and effect.gain < policy.least_gain
 
 
 def useful_limit(memory: Memory) -> int | None:
     """The most replicas that were of any use; None if that is not known."""
     return memory.ceiling.replicas if memory.ceiling is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What the last scale-up has brought since its pods are at work, all of them with more to read than they can."""
+
+    seconds: float  # watched so far
+    gain: float  # share of the hoped-for rise in throughput: twice the replicas are hoped to read twice as much
+    enough: int  # replicas of before that would read as much
+
+
+def _effect(seen: Observation, memory: Memory) -> _Effect | None:
+    """None if there is nothing to judge: no scale-up, judged already, or no backlog on which it could be seen."""
+    step, samples = memory.step, [sample for sample in memory.samples if sample.settled]
+    if step is None or step.judged or step.rate_before is None or not step.after > step.before > 0:
+        return None
+    if seen.ready != step.after or not samples or not all(sample.saturated for sample in samples):
+        return None
+    seconds = sum(sample.seconds for sample in samples)
+    rate = sum(sample.consumed for sample in samples) / seconds
+    return _Effect(
+        seconds,
+        (rate / step.rate_before - 1) / (step.after / step.before - 1),
+        min(step.after - 1, max(step.before, math.ceil(rate * step.before / step.rate_before))),
+    )
+
+
+def _judged(seen: Observation, policy: Policy, memory: Memory) -> Memory:
+    """Notes a ceiling if the last scale-up brought next to nothing for long enough."""
+    effect, step = _effect(seen, memory), memory.step
+    if effect is None or step is None or effect.seconds < policy.effect_seconds:
+        return memory
+    memory = replace(memory, step=replace(step, judged=True))
+    if effect.gain >= policy.least_gain:
+        return memory
+    return replace(memory, ceiling=Ceiling(effect.enough, seen.at + policy.remember_seconds))

@@ -54,4 +54,4 @@ def for_rate(traffic: Traffic, capacity: float) -> int:
 
 def one_below(replicas: int, partitions: int) -> int:
     """The next smaller number of replicas that makes a difference; 1 at least."""
-    return math.ceil(partitions / (busiest(min(replicas, partitions), partitions) + 1))
+    return max(1, fewest(fewest(replicas, partitions) - 1, partitions))

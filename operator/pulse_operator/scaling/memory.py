@@ -6,7 +6,7 @@ Losing it costs speed (averages start again), never correctness.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 VERSION = 1
@@ -41,7 +41,7 @@ class Step:
     """The last change of replicas, whoever made it."""
 
     at: float
-    before: int
+    before: int  # replicas, or on the way up those of them that were ready: what the effect is measured against
     after: int
     rate_before: float | None  # consumed per second just before, if the replicas had all they could do
     judged: bool = False  # whether it is known what it brought
@@ -77,11 +77,19 @@ class Memory:
     ceiling: Ceiling | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        plain = asdict(self)
-        plain["samples"] = [list(asdict(sample).values()) for sample in self.samples]
-        plain["progress"] = {str(number): list(asdict(was).values()) for number, was in self.progress.items()}
-        return {"version": VERSION, **{name: value for name, value in plain.items() if value not in (None, [], {})}}
+        """Plain values for JSON, without those that say nothing."""
+        plain: dict[str, Any] = {"version": VERSION}
+        for name in _NAMES[Memory]:
+            value = getattr(self, name)
+            if name == "samples":
+                value = [_row(sample) for sample in value]
+            elif name == "progress":
+                value = {str(number): _row(was) for number, was in value.items()}
+            elif name in ("step", "ceiling") and value is not None:
+                value = _row(value)
+            if value not in (None, [], {}):
+                plain[name] = value
+        return plain
 
     @classmethod
     def from_dict(cls, plain: object) -> Memory:
@@ -90,20 +98,36 @@ class Memory:
             return cls()
         values = {name: value for name, value in plain.items() if name != "version"}
         try:
-            values["samples"] = tuple(Sample(*row) for row in values.get("samples", ()))[-MOST_SAMPLES:]
-            values["progress"] = {int(number): Progress(*row) for number, row in values.get("progress", {}).items()}
-            values["step"] = Step(**values["step"]) if "step" in values else None
-            values["ceiling"] = Ceiling(**values["ceiling"]) if "ceiling" in values else None
-            return _checked(cls(**values))
+            parts: dict[str, Any] = {
+                "samples": tuple(_part(Sample, row) for row in values.pop("samples", ()))[-MOST_SAMPLES:],
+                "progress": {int(key): _part(Progress, row) for key, row in values.pop("progress", {}).items()},
+                "step": _part(Step, values.pop("step")) if "step" in values else None,
+                "ceiling": _part(Ceiling, values.pop("ceiling")) if "ceiling" in values else None,
+            }
+            return cls(**_numbers(values), **parts)
         except (TypeError, ValueError, AttributeError):
             return cls()
 
 
-def _checked(memory: Memory) -> Memory:
-    """The memory, or TypeError if a number in it is none."""
-    parts = [memory, *memory.samples, *memory.progress.values(), memory.step, memory.ceiling]
-    for part in parts:
-        for value in asdict(part).values() if part is not None else ():
-            if not isinstance(value, int | float | list | tuple | dict | None):
-                raise TypeError(f"{value!r} is no number")
-    return memory
+_NAMES: dict[type, tuple[str, ...]] = {
+    part: tuple(found.name for found in fields(part)) for part in (Sample, Progress, Step, Ceiling, Memory)
+}
+
+
+def _row(part: Sample | Progress | Step | Ceiling) -> list[Any]:
+    return [getattr(part, name) for name in _NAMES[type(part)]]
+
+
+def _part(kind: type, row: object) -> Any:
+    """One part from its row; TypeError if it is none."""
+    if not isinstance(row, list):
+        raise TypeError(f"{row!r} is no row")
+    return kind(**_numbers(dict(zip(_NAMES[kind], row, strict=True))))
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, Any]:
+    """The same; TypeError if one of them is no number."""
+    for name, value in values.items():
+        if not isinstance(value, int | float) and not (value is None and name == "rate_before"):
+            raise TypeError(f"{name} is {value!r}, which is no number")
+    return values

@@ -24,7 +24,8 @@ class Policy:
     mode: Mode = Mode.AUTO
     minimum: int = 1  # 0 allows to scale to zero
     maximum: int | None = None  # None: as many as there are partitions
-    # About two seconds of work for one consumer at the rates measured on small machines.
+    # About two seconds of work for one consumer at the rates measured on small machines. What has been read and not yet
+    # been committed is lag too: with much less than this a replica would be added for that alone.
     target_lag_per_replica: int = 100_000
     target_drain_seconds: float = 300.0
     # Lag of one partition up to this counts as none: markers of transactions occupy offsets that nobody consumes.
@@ -38,6 +39,8 @@ class Policy:
     settle_limit_seconds: float = 300.0
     # From a decision to a new pod at work: the lag that will have come up by then is taken into account.
     start_seconds: float = 20.0
+    # A step that turns out to be too small by this factor, before any of its pods joined, is made larger at once.
+    correction: float = 2.0
     scale_down_seconds: float = 600.0  # fewer must be enough for this long, without a break
     # Traffic above this share of what the replicas can do asks for more before there is any lag. Fewer replicas must
     # be able to carry it at the lower share; the distance between the two is what keeps the number still.

@@ -8,10 +8,7 @@ from pulse_operator.scaling import effect
 from pulse_operator.scaling.memory import MOST_SAMPLES, Memory, Progress, Sample, Step
 from pulse_operator.scaling.observation import Observation, PartitionOffsets
 from pulse_operator.scaling.policy import Policy
-from pulse_operator.scaling.window import saturated_rate
-
-# A replica is at its limit when more waits for it than it reads in this time; less is what is just being written.
-SATURATED_SECONDS = 2.0
+from pulse_operator.scaling.window import IN_FLIGHT_SECONDS, saturated_rate
 
 
 def remember(seen: Observation, policy: Policy, memory: Memory) -> Memory:
@@ -63,7 +60,9 @@ def _with_pods(seen: Observation, policy: Policy, memory: Memory) -> Memory:
     stepped = memory.replicas is not None and memory.replicas != seen.replicas
     joined = memory.ready is not None and memory.ready != seen.ready
     if stepped and memory.replicas is not None:
-        step = Step(seen.at, memory.replicas, seen.replicas, saturated_rate(memory))
+        raised = seen.replicas > memory.replicas
+        before = memory.replicas if memory.ready is None or not raised else memory.ready
+        step = Step(seen.at, before, seen.replicas, saturated_rate(memory))
         memory = replace(memory, step=step, low_since=None, low_most=0, unsettled_since=None)
     if joined:
         memory = replace(memory, joined_at=seen.at, samples=())
@@ -102,7 +101,7 @@ def _sample(seen: Observation, policy: Policy, memory: Memory) -> Sample:
         read = _consumed(was, now)
         written = max(0, now.end - was.end)
         produced, hottest, consumed = produced + written, max(hottest, written), consumed + read
-        least = max(policy.tolerance, SATURATED_SECONDS * read / seconds if seconds else 0.0)
+        least = max(policy.tolerance, IN_FLIGHT_SECONDS * read / seconds if seconds else 0.0)
         waiting += min(now.lag, was.end - max(was.committed, now.start)) > least  # at both ends of the interval
     lag = moving_lag(seen, policy, replace(memory, progress=progress))
     is_settled = _interval_is_settled(memory) and seconds > 0

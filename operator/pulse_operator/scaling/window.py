@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pulse_operator.scaling.memory import Memory, Sample
 
+# Lag up to what is read in this time is no backlog: it is being written, and its commit is on the way.
+IN_FLIGHT_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
