@@ -6,6 +6,7 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import EntryPoint
 
 from pulse import VERSION
@@ -15,6 +16,7 @@ from pulse_local import subcommands
 from pulse_local.output import say
 
 INTERRUPTED = 130
+NEAR_ENOUGH = 0.75  # a slip of the finger, not another word
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -29,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _run(name, rest)
     except PulseError as failed:
-        say(f"pulse {name}: {failed}")
+        say(f"pulse {name}: {failed}{_outage_hint(failed)}")
         return STOPPED if failed.verdict is Verdict.STOP else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -41,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(name: str, rest: list[str]) -> int:
     known = subcommands.known()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
+        near = difflib.get_close_matches(name, known, 1, NEAR_ENOUGH)
         hint = f", did you mean {near[0]!r}?" if near else "."
         say(f"pulse: there is no subcommand {name!r}{hint} `pulse --help` lists them.")
         return USAGE
@@ -49,7 +51,7 @@ def _run(name: str, rest: list[str]) -> int:
     parsed = parser_for(f"pulse {name}", command).parse_args(rest)
     if name in subcommands.OWN:
         return command.run(parsed, os.environ)
-    local = _running_stack(name)
+    local = _stack_variables(name)
     try:
         return command.run(parsed, {**local, **os.environ})
     except SettingsError as missing:
@@ -59,12 +61,25 @@ def _run(name: str, rest: list[str]) -> int:
         raise SettingsError(f"{missing} {hint}") from missing
 
 
-def _running_stack(name: str) -> Mapping[str, str]:
-    """The variables of the local stack, if it runs."""
-    from pulse_local import environment, stack
+def _stack_variables(name: str) -> Mapping[str, str]:
+    """The variables of the local stack, if it runs; Stop if it runs without what the subcommand needs."""
+    from pulse_local import environment, needs, stack
 
     local = stack.opened(os.environ, say)
+    needs.check(local, needs.OF_COMMAND.get(name, ()), os.environ)
     return environment.variables(local.state, name) if local.running() else {}
+
+
+def _outage_hint(failed: PulseError) -> str:
+    """After an outage: which service of the local stack is dead, if one is."""
+    if failed.verdict is not Verdict.RETRY:
+        return ""
+    from pulse_local import needs, stack
+
+    with suppress(PulseError):  # the outage is what counts
+        dead = needs.hint(stack.opened(os.environ, lambda _: None))
+        return f" {dead}" if dead else ""
+    return ""
 
 
 def _help() -> str:

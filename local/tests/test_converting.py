@@ -98,6 +98,8 @@ def test_a_type_that_the_mapping_does_not_name_keeps_its_name() -> None:
         ("epoch_s", "1704164645", "2024-01-02T03:04:05Z"),
         ("epoch_s", 1704164645.5, "2024-01-02T03:04:05.500000Z"),
         ("epoch_ms", 1704164645123, "2024-01-02T03:04:05.123000Z"),
+        ("'%d/%m/%Y %H:%M'", "02/01/2024 03:04", "2024-01-02T03:04:00Z"),
+        ("'%d.%m.%y %H:%M %z'", "02.01.24 03:04 +0200", "2024-01-02T01:04:00Z"),
     ],
 )
 def test_times_are_read_in_the_format_of_the_mapping(time_format: str, written: Any, moment: str) -> None:
@@ -107,6 +109,15 @@ def test_times_are_read_in_the_format_of_the_mapping(time_format: str, written: 
 
 def test_a_time_without_a_zone_is_of_the_mappings_zone() -> None:
     assert document({**ROW, "at": "2024-07-01 12:00:00"})["timestamp"] == "2024-07-01T10:00:00Z"
+
+
+def test_a_time_of_a_pattern_without_a_zone_is_of_the_mappings_zone() -> None:
+    text = (
+        "event: {event_type: kind, user_id: who,"
+        " timestamp: {column: at, format: '%d/%m/%Y %H:%M', zone: Europe/Berlin}}"
+    )
+    made = document({**ROW, "at": "01/07/2024 12:00"}, parsed_mapping(text, "times.yaml"))
+    assert made["timestamp"] == "2024-07-01T10:00:00Z"
 
 
 def test_the_id_is_of_the_content_with_the_time_in_front() -> None:

@@ -91,12 +91,87 @@ def test_strict_sends_nothing_when_a_row_is_bad(stack: Cli, tmp_path: Path, mapp
     assert stack.ask("select count(*) from raw.events where user_id like 'strict%'") == [(0,)]
 
 
-def test_what_the_contract_refuses_is_counted_as_a_dead_letter(stack: Cli, tmp_path: Path, mapping: Path) -> None:
-    path = written(tmp_path, [*rows(5, "dead"), "Not A Type,dead1,2024-03-01 10:00:00,/,ad\n"])
+def test_what_the_contract_refuses_is_named_and_not_sent(stack: Cli, tmp_path: Path, mapping: Path) -> None:
+    lines = [*rows(5, "refused"), "Not A Type,refused1,2024-03-01 10:00:00,/,ad\n", "seen,refused1,1999-01-01,/,ad\n"]
+    path = written(tmp_path, lines)
     done = stack.run("import", str(path), "--map", str(mapping))
-    assert done.returncode == 0, done.stderr
-    assert counts(done.stdout)["inserted"] == 5
+    assert done.returncode == 1
+    assert f"{path} line 7: event_type: not of the form [a-z]" in done.stderr
+    assert f"{path} line 8: timestamp: before 2000-01-01" in done.stderr
+    found = counts(done.stdout)
+    assert (found["bad rows"], found["inserted"], found["dead letters"]) == (2, 5, 0)
+
+
+def test_strict_sends_nothing_when_the_contract_refuses_a_row(stack: Cli, tmp_path: Path, mapping: Path) -> None:
+    path = written(tmp_path, [*rows(5, "choosy"), "Not A Type,choosy1,2024-03-01 10:00:00,/,ad\n"])
+    before = stack.ask("select count(*) from raw.events")
+    done = stack.run("import", str(path), "--map", str(mapping), "--strict")
+    assert done.returncode == 1
+    assert "Nothing was sent, 1 of 6 rows are bad." in done.stderr
+    assert stack.ask("select count(*) from raw.events") == before
+
+
+def test_dead_letters_of_an_import_fail_it_and_say_where_to_look(stack: Cli, tmp_path: Path, mapping: Path) -> None:
+    """The pipeline may refuse what the contract allows: here by a rule of its own on the table."""
+    stack.run(
+        "psql", "--admin", "-c", "alter table raw.events add constraint no_page_1 check (page <> '/p/1') not valid"
+    )
+    try:
+        done = stack.run("import", str(written(tmp_path, rows(3, "late-refusal"))), "--map", str(mapping))
+    finally:
+        stack.run("psql", "--admin", "-c", "alter table raw.events drop constraint no_page_1")
+    assert done.returncode == 1
     assert counts(done.stdout)["dead letters"] == 1
+    assert "1 events of this import became dead letters. Why: `pulse psql --admin -c" in done.stderr
+    look = re.search(r"`pulse psql --admin -c \"(.*)\"`", done.stderr)
+    assert look
+    assert stack.run("psql", "--admin", "-c", look[1]).returncode == 0
+
+
+def test_a_row_that_changed_its_content_is_a_conflict_and_said_so(stack: Cli, tmp_path: Path) -> None:
+    mapping = tmp_path / "ids.yaml"
+    path = tmp_path / "ids.csv"
+    path.write_text("id,who,at,url\n0190a6c8-0000-7000-8000-00000000abcd,changed,2024-03-01 10:00:00,/\n")
+    mapping.write_text("event: {event_id: id, event_type: {constant: page_view}, user_id: who, timestamp: at}\n")
+    assert stack.run("import", str(path), "--map", str(mapping)).returncode == 0
+    mapping.write_text(
+        "event: {event_id: id, event_type: {constant: page_view}, user_id: who, timestamp: at, page: url}\n"
+    )
+    done = stack.run("import", str(path), "--map", str(mapping))
+    assert done.returncode == 1
+    assert counts(done.stdout)["conflicts"] == 1
+    assert "1 rows were imported before with other content (a changed mapping?): the first content stays" in done.stderr
+    assert "raw.event_conflicts. `pulse down --purge` starts afresh." in done.stderr
+
+
+def test_a_dry_run_needs_no_stack_and_shows_events_counts_and_bad_rows(
+    fresh_stack: Cli, tmp_path: Path, mapping: Path
+) -> None:
+    path = written(tmp_path, [*rows(7, "dry"), "Not A Type,dry1,2024-03-01 10:00:00,/,ad\n"])
+    done = fresh_stack.run("import", str(path), "--map", str(mapping), "--dry-run")
+    assert done.returncode == 1
+    shown = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [event["page"] for event in shown] == [f"/p/{n}" for n in range(5)]
+    assert counts(done.stdout) == {"rows read": 8, "bad rows": 1, "good rows": 7}
+    assert f"{path} line 9: event_type:" in done.stderr
+    assert not (fresh_stack.home / "state.json").exists()
+    good = fresh_stack.run("import", str(written(tmp_path, rows(2, "dry"))), "--map", str(mapping), "--dry-run")
+    assert good.returncode == 0, good.stderr
+
+
+def test_a_dead_broker_is_told_at_once_and_by_name(fresh_stack: Cli, tmp_path: Path, mapping: Path) -> None:
+    path = written(tmp_path, rows(3, "broken"))
+    assert fresh_stack.run("up").returncode == 0
+    fresh_stack.kill("kafka")
+    for words in (
+        ("import", str(path), "--map", str(mapping)),
+        ("offsets", "reset", "--to-beginning", "--yes"),
+        ("simulate", "--days", "1"),
+    ):
+        done = fresh_stack.run(*words)
+        assert done.returncode == 3
+        assert done.stderr.startswith(f"pulse {words[0]}: Of the local stack kafka does not run: `pulse up` starts")
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_compressed_list_of_json_is_sent_item_by_item(stack: Cli, tmp_path: Path) -> None:

@@ -54,21 +54,24 @@ def test_a_time_without_a_zone_can_be_local() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("- a", "m.yaml: the mapping: has to be a block"),
+        ("- a", "^m.yaml: the mapping has to be a block"),
         ("a: [", r"m.yaml line \d is not YAML"),
         ("format: xml\n" + LEAST, "format: 'xml' is neither csv nor jsonl"),
         ("delimiter: tab\n" + LEAST, "delimiter: 'tab' is not one character"),
         ("format: csv\neach: rows\n" + LEAST, "each: only rows of JSON hold lists"),
-        ("events: {}\n", "events: is not known here, did you mean event?"),
+        ("delimiter: \"\\n\"\n" + LEAST, "delimiter: .* is not one character"),
+        ("events: {}\n", r"events: is not known here, did you mean event\?$"),
         ("properties: [a]", "event: is missing"),
         ("event: {event_type: a, user_id: b}", "event.timestamp: is missing"),
-        ("event: {event_type: a, usr_id: b, timestamp: c}", "event.usr_id: .* did you mean user_id?"),
+        ("event: {event_type: a, usr_id: b, timestamp: c}", "event.usr_id: .* did you mean user_id.$"),
         ("event: {event_type: a, user_id: b, timestamp: c, received_at: d}", "event.received_at: is not a field"),
         ("event: {event_type: a, user_id: 7, timestamp: c}", "event.user_id: has to be a block"),
         ("event: {event_type: {}, user_id: b, timestamp: c}", "event.event_type: needs either `column` or `constant`"),
         ("event: {event_type: a, user_id: {column: ''}, timestamp: c}", "event.user_id.column: '' has to be a text"),
         ("event: {event_type: a, user_id: {colum: b}, timestamp: c}", "event.user_id.colum: .* did you mean column?"),
         ("event: {event_type: a, user_id: b, timestamp: {column: c, format: us}}", "event.timestamp.format: 'us'"),
+        ("event: {event_type: a, user_id: b, timestamp: {column: c, format: '%H:%M'}}", "'%H:%M' is neither one of"),
+        ("event: {event_type: a, user_id: b, timestamp: {column: c, format: '%d/%m/%Y %Q'}}", "'%d/%m/%Y %Q' is"),
         ("event: {event_type: a, user_id: b, timestamp: {column: c, zone: Mars}}", "event.timestamp.zone: 'Mars'"),
         ("event: {event_type: a, user_id: b, timestamp: {constant: now}}", "event.timestamp.constant: a time has to"),
         ("event: {event_type: a, user_id: {column: b, zone: UTC}, timestamp: c}", "event.user_id: `format` and `zone`"),
@@ -81,6 +84,12 @@ def test_a_time_without_a_zone_can_be_local() -> None:
 def test_a_wrong_mapping_is_refused_by_its_key(text: str, complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         parsed_mapping(text, "m.yaml")
+
+
+def test_a_key_written_twice_is_refused_by_its_name_and_line() -> None:
+    twice = "event:\n  event_type: a\n  user_id: b\n  timestamp: c\n  user_id: d\n"
+    with pytest.raises(SettingsError, match=r"^m.yaml line 5: user_id is written twice: keep one of them\.$"):
+        parsed_mapping(twice, "m.yaml")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,30 @@ def test_a_row_with_the_wrong_number_of_values_is_bad_and_the_next_one_is_good(t
 
 def test_bytes_that_are_no_text_spoil_their_row_alone(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", HEADER.encode() + b"x,\xff\xfe,1\nx,ada,1\n")
-    assert rows(path)[1] == Row("line 3", {"kind": "x", "who": "ada", "at": "1"})
+    assert rows(path) == [
+        BadRow("line 2", "holds bytes that are not UTF-8"),
+        Row("line 3", {"kind": "x", "who": "ada", "at": "1"}),
+    ]
+    lines = written(tmp_path, "a.jsonl", b'{"who": "\xff"}\n{"who": "ada"}\n')
+    assert rows(lines) == [BadRow("line 1", "holds bytes that are not UTF-8"), Row("line 2", {"who": "ada"})]
+
+
+@pytest.mark.parametrize(
+    "content", ["käse,who,at\n".encode("latin-1"), HEADER.encode("utf-16"), b"PK\x03\x04\xff\x00\n"]
+)
+def test_a_file_that_is_no_text_is_refused_in_words_that_can_be_printed(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(SettingsError, match=r"a.csv is (not UTF-8|no CSV), its first line shows") as refused:
+        rows(written(tmp_path, "a.csv", content))
+    str(refused.value).encode()
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_the_delimiter_of_the_mapping_parts_the_values(tmp_path: Path, delimiter: str) -> None:
+    mapping = parsed_mapping(
+        f"{{delimiter: {json.dumps(delimiter)}, event: {{event_type: kind, user_id: who, timestamp: at}}}}", "m.yaml"
+    )
+    path = written(tmp_path, "a.csv", delimiter.join(["kind", "who", "at\nx", "a,b", "1\n"]))
+    assert rows(path, mapping) == [Row("line 2", {"kind": "x", "who": "a,b", "at": "1"})]
 
 
 def test_a_column_that_the_file_lacks_is_named_before_anything_is_read(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from pulse.settings import KafkaSettings
 
 ADMIN_TIMEOUT_SECONDS = 20.0
 
+# For clients that live for one question or one file: librdkafka would repeat the same line on stderr all the while.
+QUIET: dict[str, Any] = {"log_level": 0}
+
 # Kafka's own names for the properties that settings may fill.
 _OPTIONAL = {
     "sasl.mechanism": "sasl_mechanism",
@@ -46,9 +49,8 @@ def producer_config(settings: KafkaSettings, **extra: Any) -> dict[str, Any]:
 
 
 def admin(settings: KafkaSettings) -> AdminClient:
-    """An admin client. It connects on its first question."""
-    config = client_config(settings, socket_connection_setup_timeout_ms=5000)
-    return AdminClient({**config, "log_level": 5})  # below lies chatter, such as a line whenever a client is dropped
+    """An admin client. It connects on its first question, and is quiet: an outage is told once, by the error raised."""
+    return AdminClient({**client_config(settings, socket_connection_setup_timeout_ms=5000), **QUIET})
 
 
 def _answer(future: Any, question: str) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -19,18 +20,21 @@ from pulse.adapters.postgres import connect
 from pulse.cli import FAILED, OK, Command
 from pulse.env import Settings
 from pulse.errors import SettingsError, Stop
+from pulse.plan import plan
 from pulse.settings import DatabaseSettings, KafkaSettings, LogSettings, TopicSettings
-from pulse_local import environment, stack
+from pulse_local import environment, needs, stack
 from pulse_local.importing import books, reading
-from pulse_local.importing.converting import BadRow, Record, converted
+from pulse_local.importing.checking import Checker, Tally, Watch, records
 from pulse_local.importing.mapping import EventMapping, parsed_mapping
 from pulse_local.importing.sending import Landed, Sender
 from pulse_local.output import say
+from pulse_local.state import PIPELINE
 
-SHOWN_BAD_ROWS = 10
-_REPORT_EVERY_ROWS = 2_000
+SHOWN_EVENTS = 5
 _LOG_EVERY_SECONDS = 5.0
-_RECORD_OVERHEAD_BYTES = 512
+_DEAD_LETTERS = (
+    'pulse psql --admin -c "select class, reason, field from raw.dead_letters order by first_seen desc limit 10"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,59 +47,54 @@ class ImportSettings(Settings):
     log: LogSettings
 
 
-# Hears of the work: what is being done, how much of it is done, and how much there is.
-Watch = Callable[[str, int, int], None]
-
-
 def _configure(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="CSV or JSON lines, plain or gzip")
     parser.add_argument("--map", type=Path, required=True, metavar="MAPPING.yaml", help="which column becomes what")
     parser.add_argument("--strict", action="store_true", help="send nothing if a single row is bad")
+    parser.add_argument("--dry-run", action="store_true", help="send nothing; show the first events and the bad rows")
     parser.add_argument("--no-wait", action="store_true", help="do not wait until the events are stored")
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
     mapping = _read_mapping(words.map)
     reading.file_format(words.file, mapping)
+    if words.dry_run:
+        return _rehearsed(words.file, mapping, env)
     settings = ImportSettings.from_env(_environment(env, wait=not words.no_wait))
     client = kafka_adapter.admin(settings.kafka)
     limit = int(kafka_adapter.topic_config(client, settings.topics.events)["max.message.bytes"])
+    checker = Checker(mapping, limit)
     tally = Tally(words.file)
     with _watching(settings.log) as watch:
-        if words.strict and not _all_good(words.file, mapping, limit, tally, watch):
+        if words.strict and not _all_good(words.file, mapping, checker, tally, watch):
             tally.show_bad_rows()
             say(f"Nothing was sent, {tally.bad:,} of {tally.read:,} rows are bad.")
             return FAILED
         tally = Tally(words.file)
         sender = Sender(settings.kafka, settings.topics.events, limit)
-        for record in _records(words.file, mapping, limit, tally, watch):
+        for record in records(words.file, mapping, checker, tally, watch):
             sender.send(record)
         landed = sender.finish()
         outcome = None if words.no_wait else _fate(settings, landed, watch)
     tally.show_bad_rows()
-    _show(tally, sender.sent, outcome)
+    _show({"rows read": tally.read, "bad rows": tally.bad, "sent": sender.sent, **_told(outcome)})
+    return FAILED if tally.bad or _surprises(outcome) else OK
+
+
+def _rehearsed(file: Path, mapping: EventMapping, env: Mapping[str, str]) -> int:
+    """A dry run: the whole file is read and checked, and nothing is sent."""
+    checker = Checker(mapping, int(plan(PIPELINE).events.config["max.message.bytes"]))
+    tally = Tally(file)
+    with _watching(LogSettings.from_env(env)) as watch:
+        good = records(file, mapping, checker, tally, watch)
+        shown = [record.value.decode() for record in islice(good, SHOWN_EVENTS)]
+        count = len(shown) + sum(1 for _ in good)
+    sys.stdout.writelines(f"{line}\n" for line in shown)
+    sys.stdout.flush()
+    tally.show_bad_rows()
+    _show({"rows read": tally.read, "bad rows": tally.bad, "good rows": count})
+    say("Nothing was sent: this was a dry run.")
     return FAILED if tally.bad else OK
-
-
-class Tally:
-    """What was read, and what of it cannot be used."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._examples: list[BadRow] = []
-        self.read = 0
-        self.bad = 0
-
-    def refuse(self, row: BadRow) -> None:
-        self.bad += 1
-        if len(self._examples) < SHOWN_BAD_ROWS:
-            self._examples.append(row)
-
-    def show_bad_rows(self) -> None:
-        for row in self._examples:
-            say(f"{self._file} {row.place}: {row.reason}")
-        if self.bad > len(self._examples):
-            say(f"... and {self.bad - len(self._examples):,} more bad rows")
 
 
 def _read_mapping(path: Path) -> EventMapping:
@@ -113,30 +112,14 @@ def _environment(env: Mapping[str, str], *, wait: bool) -> dict[str, str]:
         if "PULSE_KAFKA_BOOTSTRAP_SERVERS" not in env:
             raise Stop("There is no broker to send to: start the local stack with `pulse up`.")
         return dict(env)
+    needs.check(local, (stack.KAFKA, stack.POSTGRES) if wait else (stack.KAFKA,), env)
     if wait and not local.is_running(stack.CONSUMER):
         raise Stop("The consumer does not run, so nothing would be stored: `pulse up` starts it, or say --no-wait.")
     return {**environment.variables(local.state, "import"), **env}
 
 
-def _records(file: Path, mapping: EventMapping, limit: int, tally: Tally, watch: Watch) -> Iterator[Record]:
-    """The file's records; the tally hears of every row."""
-    with reading.opened(file, mapping) as source:
-        for row in source.rows():
-            tally.read += 1
-            if tally.read % _REPORT_EVERY_ROWS == 0:
-                watch("reading", source.position, source.size)
-            record = row if isinstance(row, BadRow) else converted(row, mapping)
-            if isinstance(record, Record) and len(record.value) + len(record.key) + _RECORD_OVERHEAD_BYTES > limit:
-                record = BadRow(record.place, f"is larger than the topic allows, {limit:,} bytes")
-            if isinstance(record, BadRow):
-                tally.refuse(record)
-            else:
-                yield record
-        watch("reading", source.size, source.size)
-
-
-def _all_good(file: Path, mapping: EventMapping, limit: int, tally: Tally, watch: Watch) -> bool:
-    for _ in _records(file, mapping, limit, tally, watch):
+def _all_good(file: Path, mapping: EventMapping, checker: Checker, tally: Tally, watch: Watch) -> bool:
+    for _ in records(file, mapping, checker, tally, watch):
         pass
     return tally.bad == 0
 
@@ -178,10 +161,23 @@ def _watching(settings: LogSettings) -> Iterator[Watch]:
         yield move
 
 
-def _show(tally: Tally, sent: int, outcome: books.Outcome | None) -> None:
-    counts = {"rows read": tally.read, "bad rows": tally.bad, "sent": sent}
-    if outcome:
-        counts |= {name.replace("dead", "dead letters"): count for name, count in asdict(outcome).items()}
+def _told(outcome: books.Outcome | None) -> dict[str, int]:
+    return {name.replace("dead", "dead letters"): count for name, count in asdict(outcome).items()} if outcome else {}
+
+
+def _surprises(outcome: books.Outcome | None) -> bool:
+    """Says what a person has to look at, and whether there is anything."""
+    if outcome and outcome.dead:
+        say(f"{outcome.dead:,} events of this import became dead letters. Why: `{_DEAD_LETTERS}`")
+    if outcome and outcome.conflicts:
+        say(
+            f"{outcome.conflicts:,} rows were imported before with other content (a changed mapping?): the first "
+            "content stays, the others are kept in raw.event_conflicts. `pulse down --purge` starts afresh."
+        )
+    return bool(outcome and (outcome.dead or outcome.conflicts))
+
+
+def _show(counts: Mapping[str, int]) -> None:
     sys.stdout.writelines(f"{name:<14}{count:>12,}\n" for name, count in counts.items())
 
 

@@ -20,6 +20,7 @@ from pulse_local.importing.mapping import BOOLEAN, INTEGER, NUMBER, TEXT, TIME, 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _SHOWN_CHARACTERS = 60
+NOT_UTF8 = "holds bytes that are not UTF-8"
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -62,7 +63,7 @@ def converted(row: Row, mapping: EventMapping) -> Record | BadRow:
     except _Unusable as why:
         return BadRow(row.place, str(why))
     except UnicodeEncodeError:
-        return BadRow(row.place, "holds bytes that are not UTF-8")
+        return BadRow(row.place, NOT_UTF8)
 
 
 def _document(values: Mapping[str, Any], mapping: EventMapping) -> tuple[dict[str, Any], int]:
@@ -132,15 +133,21 @@ def _time(raw: Any, source: Source) -> int:
     """Microseconds since 1970."""
     text = _text(raw, source).strip()
     try:
-        if source.time_format == "iso":
-            moment = dt.datetime.fromisoformat(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=source.zone)
-        else:
-            scale = 1_000_000 if source.time_format == "epoch_s" else 1000
-            moment = _EPOCH + int(Decimal(text) * scale) * _MICROSECOND
+        moment = _moment(text, source.time_format)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=source.zone)
         return (moment.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND  # also refuses what UTC cannot write
     except (ValueError, OverflowError, InvalidOperation):
         raise _unusable(source, raw, f"no time of the format {source.time_format}") from None
+
+
+def _moment(text: str, time_format: str) -> dt.datetime:
+    """The time in the text; without a zone if it names none."""
+    if time_format == "iso":
+        return dt.datetime.fromisoformat(text)
+    if "%" in time_format:
+        return dt.datetime.strptime(text, time_format)  # noqa: DTZ007 - the caller adds the mapping's zone
+    scale = 1_000_000 if time_format == "epoch_s" else 1000
+    return _EPOCH + int(Decimal(text) * scale) * _MICROSECOND
 
 
 _READERS: dict[str, Callable[[Any, Source], Any]] = {

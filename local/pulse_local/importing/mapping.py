@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from pulse.errors import SettingsError
+from pulse_local.importing import strict_yaml
 
 TEXT, NUMBER, INTEGER, BOOLEAN, TIME = "text", "number", "integer", "boolean", "time"
 
@@ -78,22 +79,26 @@ class EventMapping:
 def parsed_mapping(text: str, name: str) -> EventMapping:
     """The mapping in the YAML `text` of the file called `name`; SettingsError names the key that is wrong."""
     try:
-        return _mapping(yaml.safe_load(text))
+        return _mapping(strict_yaml.loaded(text))
     except yaml.YAMLError as wrong:
         mark = getattr(wrong, "problem_mark", None)
         place = f" line {mark.line + 1}" if mark else ""
         raise SettingsError(f"{name}{place} is not YAML: {getattr(wrong, 'problem', None) or wrong}.") from None
+    except strict_yaml.WrittenTwice as twice:
+        raise SettingsError(f"{name} line {twice.line}: {twice.key} is written twice: keep one of them.") from None
     except _WrongKey as wrong:
         raise SettingsError(f"{name}: {wrong}") from None
 
 
 class _WrongKey(Exception):
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"{key}: {problem}")
+        super().__init__(f"{key}: {problem}" if key else problem)
 
 
 def _mapping(raw: Any) -> EventMapping:
-    top = _object(raw, "the mapping", TOP_KEYS)
+    if not isinstance(raw, dict):
+        raise _WrongKey("", "the mapping has to be a block of `name: value` lines.")
+    top = _object(raw, "", TOP_KEYS)
     file_format = _text_or_none(top, "format", "format")
     if file_format not in (None, "csv", "jsonl"):
         raise _WrongKey("format", f"{file_format!r} is neither csv nor jsonl.")
@@ -101,8 +106,8 @@ def _mapping(raw: Any) -> EventMapping:
     if each and file_format == "csv":
         raise _WrongKey("each", "only rows of JSON hold lists; remove it, or set format to jsonl.")
     delimiter = _text_or_none(top, "delimiter", "delimiter") or ","
-    if len(delimiter) != 1:
-        raise _WrongKey("delimiter", f"{delimiter!r} is not one character.")
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise _WrongKey("delimiter", f'{delimiter!r} is not one character, such as ";" or "\\t" for a tab.')
     if "event" not in top:
         raise _WrongKey("event", "is missing; it says where event_type, user_id and timestamp come from.")
     fields = _flat(_object(top["event"], "event"))
@@ -124,7 +129,7 @@ def _flat(event: Mapping[str, Any]) -> dict[str, Any]:
             flat[name] = value
     for name in flat:
         if name not in FIELDS:
-            raise _WrongKey(f"event.{name}", f"is not a field that an import can fill{_near(name, FIELDS)}.")
+            raise _WrongKey(f"event.{name}", f"is not a field that an import can fill{_near(name, FIELDS)}")
     return flat
 
 
@@ -155,9 +160,20 @@ def _source(name: str, raw: Any) -> Source:
 
 def _time_format(source: Mapping[str, Any], key: str) -> str:
     name = _text_or_none(source, "format", key) or "iso"
-    if name not in TIME_FORMATS:
-        raise _WrongKey(key, f"{name!r} is not one of {', '.join(TIME_FORMATS)}.")
+    if name not in TIME_FORMATS and not _names_a_day(name):
+        raise _WrongKey(
+            key, f"{name!r} is neither one of {', '.join(TIME_FORMATS)} nor a pattern such as %d/%m/%Y %H:%M."
+        )
     return name
+
+
+def _names_a_day(pattern: str) -> bool:
+    """Whether strptime understands the pattern, and finds the whole date in what it writes."""
+    probe = dt.datetime(2021, 11, 23, 4, 5, 6, tzinfo=dt.UTC)
+    try:
+        return dt.datetime.strptime(probe.strftime(pattern), pattern).date() == probe.date()  # noqa: DTZ007 - the date alone
+    except ValueError:
+        return False
 
 
 def _zone(source: Mapping[str, Any], key: str) -> dt.tzinfo:
@@ -196,11 +212,14 @@ def _object(raw: Any, key: str, allowed: Iterable[str] = ()) -> Mapping[str, Any
         raise _WrongKey(key, "has to be a block of `name: value` lines.")
     for name in raw:
         if not isinstance(name, str):
-            raise _WrongKey(f"{key}.{name}", "the name has to be a text; put it in quotes.")
+            raise _WrongKey(_below(key, name), "the name has to be a text; put it in quotes.")
         if allowed and name not in allowed:
-            path = name if key == "the mapping" else f"{key}.{name}"
-            raise _WrongKey(path, f"is not known here{_near(name, allowed)}.")
+            raise _WrongKey(_below(key, name), f"is not known here{_near(name, allowed)}")
     return raw
+
+
+def _below(key: str, name: Any) -> str:
+    return f"{key}.{name}" if key else str(name)
 
 
 def _text_or_none(block: Mapping[str, Any], name: str, key: str) -> str | None:
@@ -211,5 +230,6 @@ def _text_or_none(block: Mapping[str, Any], name: str, key: str) -> str | None:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
+    """The end of a complaint about a name: the one that was probably meant, else all that there are."""
     near = difflib.get_close_matches(name, list(names), 1)
-    return f", did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
+    return f", did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from pulse.errors import SettingsError
-from pulse_local.importing.converting import BadRow, Row
+from pulse_local.importing.converting import NOT_UTF8, BadRow, Row
 from pulse_local.importing.mapping import EventMapping
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -60,7 +60,12 @@ class OpenFile:
             text.detach()  # the file is not the wrapper's to close
 
     def _parsed_csv(self, reader: Any) -> Iterator[Row | BadRow]:
-        header = next(reader, None)
+        header = next(_without_errors(reader), None)
+        if isinstance(header, csv.Error) or (header and not _is_utf8(header)):
+            raise SettingsError(
+                f"{self._path} is {'no CSV' if isinstance(header, csv.Error) else 'not UTF-8'}, its first line shows: "
+                "is it the right file? Save it as text in UTF-8."
+            )
         if not header:
             raise SettingsError(f"{self._path} has no header line: the first line has to name the columns.")
         self._check_header(header)
@@ -68,6 +73,8 @@ class OpenFile:
             place = f"line {reader.line_num}"
             if isinstance(cells, csv.Error):
                 yield BadRow(place, f"is not CSV: {cells}")
+            elif not _is_utf8(cells):
+                yield BadRow(place, NOT_UTF8)
             elif len(cells) == len(header):
                 yield Row(place, dict(zip(header, cells, strict=True)))
             elif cells:
@@ -89,7 +96,10 @@ class OpenFile:
     def _json_row(self, place: str, line: bytes) -> Iterator[Row | BadRow]:
         try:
             value = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        except UnicodeDecodeError:
+            yield BadRow(place, NOT_UTF8)
+            return
+        except (msgspec.DecodeError, RecursionError) as wrong:
             yield BadRow(place, f"is not JSON: {wrong}")
             return
         if not isinstance(value, dict):
@@ -115,6 +125,15 @@ def _without_errors(reader: Iterator[list[str]]) -> Iterator[list[str] | csv.Err
             return
         except csv.Error as wrong:
             yield wrong
+
+
+def _is_utf8(cells: list[str]) -> bool:
+    """Whether the cells hold text alone, and no byte that could not be decoded."""
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def file_format(path: Path, mapping: EventMapping) -> str:

@@ -26,8 +26,7 @@ class Sender:
         config = kafka_adapter.producer_config(
             settings, linger_ms=20, compression_type="lz4", message_max_bytes=max_message_bytes
         )
-        # A broker that has just started makes librdkafka warn and try again; what does fail is raised here.
-        self._producer = Producer({**config, "log_level": 3})
+        self._producer = Producer({**config, **kafka_adapter.QUIET})  # what does fail is raised here
         self._landed: dict[int, list[list[int]]] = {}
         self._failure: KafkaError | None = None
         self.sent = 0
