@@ -7,6 +7,7 @@ that starts a process and the process cannot drift apart. A PULSE_ variable that
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ S = TypeVar("S", bound="Settings")
 
 # The default of a setting that has none.
 REQUIRED = dataclasses.MISSING
+
+_NEAR_ENOUGH = 0.8  # all names share PULSE_, so a name must be nearer than that alone makes it
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
@@ -156,6 +159,13 @@ class Settings:
         return out
 
 
+def accepted(item: dataclasses.Field[Any], kind: Any, text: str) -> Any:
+    """The value that a setting's text stands for; ValueError says what the setting takes."""
+    value = _parsed(kind, text)
+    _check_range(value, item.metadata)
+    return value
+
+
 def _value(item: dataclasses.Field[Any], kind: Any, env: Mapping[str, str]) -> Any:
     meta = item.metadata
     name = meta["env"]
@@ -165,17 +175,24 @@ def _value(item: dataclasses.Field[Any], kind: Any, env: Mapping[str, str]) -> A
             raise SettingsError(f"{name} is not set. It says: {meta['help']}")
         return item.default
     try:
-        value = _parsed(kind, text)
-        _check_range(value, meta)
+        return accepted(item, kind, text)
     except ValueError as wrong:
         shown = "its value" if meta["secret"] else repr(text)
         raise SettingsError(f"{name}: {shown} is not accepted, it takes {wrong}.") from None
-    return value
+
+
+def unknown(env: Mapping[str, str]) -> list[str]:
+    """The PULSE_ variables that no class declares."""
+    return [name for name in env if name.startswith("PULSE_") and name not in Settings.known]
+
+
+def unknown_sentence(name: str) -> str:
+    """What to tell about such a variable, with the known one that it is nearest to."""
+    near = difflib.get_close_matches(name, Settings.known, 1, _NEAR_ENOUGH)
+    hint = f"did you mean {near[0]}? If not, unset it" if near else "unset it"
+    return f"{name} is not a setting of Pulse: {hint}; docs/reference/settings.md lists all."
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:
-    for name in env:
-        if name.startswith("PULSE_") and name not in Settings.known:
-            raise SettingsError(
-                f"{name} is not a setting of Pulse: check its spelling in docs/reference/settings.md, or unset it."
-            )
+    for name in unknown(env):
+        raise SettingsError(unknown_sentence(name))

@@ -53,7 +53,7 @@ def test_settings_that_differ_from_the_defaults_survive_the_round_trip() -> None
         ({"PULSE_BATCH_LINGER": "soon"}, "a duration such as"),
         ({"PULSE_CUSTOM_EVENTS": "maybe"}, "true or false"),
         ({"PULSE_GROUP_PROTOCOL": "eager"}, "consumer or classic"),
-        ({"PULSE_BATCHROWS": "5"}, "PULSE_BATCHROWS is not a setting of Pulse"),
+        ({"PULSE_BATCHROWS": "5"}, "PULSE_BATCHROWS is not a setting of Pulse: did you mean PULSE_BATCH_ROWS?"),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, str], says: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Collection
 
 from pulse.errors import Stop
 
@@ -31,13 +32,13 @@ def answers(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def free_port(preferred: int | None = None) -> int:
-    """A port that nobody listens on: the preferred one if it is free."""
-    if preferred and is_free(preferred):
+def free_port(preferred: int | None = None, taken: Collection[int] = ()) -> int:
+    """A port that nobody listens on and that is not spoken for: the preferred one if it is free."""
+    if preferred and preferred not in taken and is_free(preferred):
         return preferred
     for _ in range(200):
         port = _FIRST + secrets.randbelow(_LAST - _FIRST)
-        if is_free(port):
+        if port not in taken and is_free(port):
             return port
     raise Stop(f"No free port was found between {_FIRST} and {_LAST} on {HOST}: stop some servers and try again.")
 

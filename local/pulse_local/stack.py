@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 
+from pulse.env import unknown, unknown_sentence
 from pulse.errors import SettingsError, Stop
 from pulse.settings import CommandSettings
 from pulse_local import environment, paths, ports, processes, provision, state
@@ -73,6 +74,7 @@ class Stack:
         with self._alone():
             paths.check_space(self.paths)
             self._remember(state.load(self.paths.state) or state.fresh())  # another `up` may have ended just now
+            ports_before = self.state.ports
             self._started = []
             try:
                 self._choose_ports(forced)
@@ -84,6 +86,8 @@ class Stack:
                 with processes.uninterrupted():
                     for process in reversed(self._started):
                         self.stop(process)
+                    # The next `up` shall not try again what failed; what ran before kept its ports.
+                    self._remember(replace(self.state, ports=ports_before))
                 raise
 
     def down(self) -> list[str]:
@@ -148,18 +152,26 @@ class Stack:
 
     def _choose_ports(self, forced: Forced) -> None:
         last = self.state.ports
+        if forced.kafka and forced.kafka == forced.postgres:
+            raise Stop(f"--kafka-port and --postgres-port are both {forced.kafka}: give one of them another port.")
+        taken = {forced.kafka, forced.postgres}
+
+        def free(before: int) -> int:
+            port = ports.free_port(before, taken)
+            taken.add(port)
+            return port
 
         def chosen(service: str, wanted: int, before: int, option: str) -> int:
             if self.is_running(service):
                 if wanted and wanted != before:
                     raise Stop(f"{service} already runs on port {before}: `pulse down` first, to move it to {wanted}.")
                 return before
-            return ports.forced_port(wanted, option) if wanted else ports.free_port(before)
+            return ports.forced_port(wanted, option) if wanted else free(before)
 
         kafka_port = chosen(KAFKA, forced.kafka, last.kafka, "--kafka-port")
         new = Ports(
             kafka=kafka_port,
-            controller=last.controller if self.is_running(KAFKA) else ports.free_port(last.controller),
+            controller=last.controller if self.is_running(KAFKA) else free(last.controller),
             postgres=chosen(POSTGRES, forced.postgres, last.postgres, "--postgres-port"),
             health=chosen(CONSUMER, 0, last.health, ""),
         )
@@ -228,6 +240,13 @@ def _says_ready(port: int) -> bool:
         connection.close()
 
 
-def opened(env: Mapping[str, str], report: Report) -> Stack:
-    """The stack in the home that the environment names."""
+def opened(env: Mapping[str, str], report: Report, *, forgiving: bool = False) -> Stack:
+    """The stack in the home that the environment names.
+
+    Looking and stopping are `forgiving`: a variable that Pulse does not know is told, and does not stand in their way.
+    """
+    if forgiving and (strange := unknown(env)):
+        for name in strange:
+            report(f"Note: {unknown_sentence(name)}")
+        env = {name: value for name, value in env.items() if name not in strange}
     return Stack(paths.paths_from(CommandSettings.from_env(env), env, is_root=os.geteuid() == 0), env, report)

@@ -11,6 +11,7 @@ import pytest
 from kit.stack import Cli, make_home
 
 from pulse_local import ports, processes
+from pulse_local.state import Ports
 
 pytestmark = pytest.mark.integration
 
@@ -130,6 +131,25 @@ def test_a_start_that_fails_stops_what_it_started(fresh_stack: Cli) -> None:
     assert "PULSE_BATCH_ROWS: 'none' is not accepted" in sentences(done.stderr)[-1]
     assert fresh_stack.running() == set()
     assert fresh_stack.run("down").stderr.startswith("Nothing was running")
+
+
+def test_a_start_that_fails_leaves_no_port_to_the_next_one(fresh_stack: Cli) -> None:
+    port = ports.free_port()
+    assert fresh_stack.run("up", "--kafka-port", str(port), PULSE_BATCH_ROWS="none").returncode == 3
+    assert fresh_stack.state().ports == Ports()
+    with socket.create_server((ports.HOST, port)):
+        done = fresh_stack.run("up")
+    assert done.returncode == 0, done.stderr
+    assert fresh_stack.state().ports.kafka != port
+
+
+def test_one_port_for_two_services_is_refused(fresh_stack: Cli) -> None:
+    port = str(ports.free_port())
+    done = fresh_stack.run("up", "--kafka-port", port, "--postgres-port", port)
+    assert done.returncode == 3
+    assert (
+        done.stderr == f"pulse up: --kafka-port and --postgres-port are both {port}: give one of them another port.\n"
+    )
 
 
 def test_down_leaves_no_process_and_purge_no_file(fresh_stack: Cli) -> None:

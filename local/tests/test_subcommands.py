@@ -83,5 +83,41 @@ def test_a_misspelt_variable_stops_with_its_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_HOEM", "/somewhere")
-    assert main(["status"]) == 3
-    assert "pulse status: PULSE_HOEM is not a setting of Pulse" in capsys.readouterr().err
+    assert main(["up"]) == 3
+    assert "pulse up: PULSE_HOEM is not a setting of Pulse: did you mean PULSE_HOME?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["status", "logs", "psql", "down"])
+def test_a_misspelt_variable_is_told_and_stands_in_nobodys_way_to_look_and_to_stop(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("PULSE_HOEM", "/somewhere")
+    main([name])
+    note, answer = capsys.readouterr().err.splitlines()
+    assert note.startswith("Note: PULSE_HOEM is not a setting of Pulse: did you mean PULSE_HOME?")
+    assert "`pulse up` starts" in answer
+
+
+def test_another_word_gets_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bogus"]) == 2
+    assert capsys.readouterr().err == "pulse: there is no subcommand 'bogus'. `pulse --help` lists them.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["up", "--kafka-port", "99999"], "argument --kafka-port: 99999 is out of range, it takes 1 to 65535"),
+        (["up", "--postgres-port", "0"], "argument --postgres-port: 0 is out of range, it takes 1 to 65535"),
+        (["demo", "--kafka-port", "65536"], "argument --kafka-port: 65536 is out of range, it takes 1 to 65535"),
+        (["demo", "--postgres-port", "many"], "argument --postgres-port: 'many' is no whole number"),
+        (["logs", "-n", "-5"], "argument -n/--lines: -5 is out of range, it takes 0 or more"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_as_a_wrong_word(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err

@@ -15,7 +15,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
-    local = stack.opened(env, say)
+    local = stack.opened(env, say, forgiving=True)
     if not local.down() and not words.purge:
         say("Nothing was running: `pulse up` starts the local stack.")
     if words.purge:

@@ -12,6 +12,7 @@ from pulse.cli import OK, Command
 from pulse.errors import SettingsError
 from pulse_local import processes, stack
 from pulse_local.output import say
+from pulse_local.words import whole
 
 FOLLOW_SECONDS = 0.3
 
@@ -19,11 +20,11 @@ FOLLOW_SECONDS = 0.3
 def _configure(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", default="", help="one service; default: all of them")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
-    parser.add_argument("-n", "--lines", type=int, default=40, metavar="N", help="lines of the past, per service")
+    parser.add_argument("-n", "--lines", type=whole(0), default=40, metavar="N", help="lines of the past, per service")
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
-    folder = stack.opened(env, say).paths.logs
+    folder = stack.opened(env, say, forgiving=True).paths.logs
     files = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if not files:
         raise SettingsError(f"There are no logs in {folder}: `pulse up` starts the local stack.")

@@ -21,7 +21,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
-    local = stack.opened(env, say)
+    local = stack.opened(env, say, forgiving=True)
     if not local.is_running(stack.POSTGRES):
         raise Stop("Postgres does not run: `pulse up` starts the local stack.")
     program = str(postgres.installed() / "bin" / "psql")

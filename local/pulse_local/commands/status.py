@@ -25,7 +25,7 @@ def _configure(_: ArgumentParser) -> None:
 
 
 def _run(_: Namespace, env: Mapping[str, str]) -> int:
-    local = stack.opened(env, say)
+    local = stack.opened(env, say, forgiving=True)
     if not local.known or not local.state.processes:
         say("The local stack does not run: `pulse up` starts it.")
         return FAILED

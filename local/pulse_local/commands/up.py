@@ -10,6 +10,7 @@ from pulse.cli import OK, Command
 from pulse.errors import Stop
 from pulse_local import stack
 from pulse_local.output import say
+from pulse_local.words import port
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -18,10 +19,14 @@ def _configure(parser: ArgumentParser) -> None:
 
 def add_port_options(parser: ArgumentParser) -> None:
     """The options that force a port."""
-    parser.add_argument("--kafka-port", type=int, default=0, metavar="PORT", help="port of Kafka; default: a free one")
-    parser.add_argument(
-        "--postgres-port", type=int, default=0, metavar="PORT", help="port of Postgres; default: a free one"
-    )
+    for service in ("Kafka", "Postgres"):
+        parser.add_argument(
+            f"--{service.lower()}-port",
+            type=port,
+            default=0,
+            metavar="PORT",
+            help=f"port of {service}; default: a free one",
+        )
 
 
 def _run(words: Namespace, env: Mapping[str, str]) -> int:
