@@ -21,11 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
+
 from bench.autoscaler.constants import PARTITIONS
 from kit.documents import numbered
 from kit.pipeline import Pipeline
-from psycopg.conninfo import make_conninfo
-
 from pulse.adapters import kafka as kafka_adapter
 from pulse.names import INGEST_ROLE, TRANSFORM_ROLE
 from pulse.plan import plan
@@ -98,7 +98,7 @@ def watched(pipeline: Pipeline, seconds: float) -> list[Look]:
     with psycopg.connect(pipeline.database.dsn, autocommit=True) as connection:
         while time.monotonic() < until:
             rows = connection.execute("select partition_id, next_offset from raw.consumer_offsets").fetchall()
-            looks.append((time.monotonic(), dict(rows)))  # type: ignore[arg-type]
+            looks.append((time.monotonic(), dict(rows)))
             time.sleep(LOOK_SECONDS)
     return looks
 

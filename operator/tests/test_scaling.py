@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from pulse.errors import SettingsError
 from pulse_operator.scaling import Decision, Limit, Memory, Mode, Observation, PartitionOffsets, Policy, Reason, decide
+from pulse_operator.scaling.levels import Traffic, busiest_rate
 
 PARTITIONS = 12
 TARGET = 100_000
@@ -140,7 +142,7 @@ def test_lag_that_stands_is() -> None:
     assert (decision.replicas, decision.reason) == (2, Reason.LAG_ABOVE)
 
 
-def test_twice_the_allowed_lag_is_acted_on_at_once_and_with_what_is_on_its_way() -> None:
+def test_a_steep_rise_is_acted_on_at_once_and_with_what_is_on_its_way() -> None:
     group = Group(1)
     group.polls(5, 24_000, 24_000)
     decision = group.poll(84_000, 24_000)
@@ -298,13 +300,19 @@ def test_a_scale_up_without_effect_is_undone_and_remembered() -> None:
     raised = steps.index(6)
     undone = steps.index(1, raised)
     assert undone - raised > 30  # sooner it would be a flap
-    assert len(set(steps[raised + 2 : undone])) == 1  # nothing more is tried while the first try is in doubt
     assert decisions[undone].reason is Reason.INEFFECTIVE_SCALE_UP
     assert set(steps[undone:]) == {1}
     assert (decisions[-1].reason, decisions[-1].limited_by) == (
         Reason.INEFFECTIVE_SCALE_UP,
         Limit.INEFFECTIVE_SCALE_UP,
     )
+
+
+def test_nothing_more_is_tried_while_the_last_step_is_in_doubt() -> None:
+    group = Group(1, correction=1_000)
+    steps = [decision.replicas for decision in limited_by_the_database(group, 60_000, 60)]
+    assert sorted(set(steps)) == [1, 6]
+    assert max(map(abs, (b - a for a, b in pairwise(steps)))) == 5
 
 
 def test_it_is_undone_only_to_what_the_throughput_needs() -> None:
@@ -442,6 +450,11 @@ def test_a_hot_partition_keeps_the_replicas_that_it_needs() -> None:
         group.poll()
     # Of 42,000 a second that a replica may get, this partition takes 30,000: four others fit beside it, not seven.
     assert group.replicas == 3
+
+
+def test_the_busiest_replica_has_the_hottest_partition_among_its_own() -> None:
+    traffic = Traffic(partitions=12, per_second=62_000, hottest=40_000)
+    assert [busiest_rate(replicas, traffic) for replicas in (1, 2, 12)] == [62_000, 50_000, 40_000]
 
 
 def test_who_was_never_seen_at_its_limit_is_reduced_by_one_step() -> None:

@@ -185,13 +185,6 @@ def _no_pod_ready(case: _Case) -> _Answer | None:
     return _Answer(case.seen.replicas, Reason.PODS_NOT_READY, why)
 
 
-def _nothing_moves(case: _Case) -> _Answer | None:
-    if not case.stuck_whole:
-        return None
-    why = f"all lag ({case.lag:,}) is in {_listed(case.stalled)}; more or fewer pods would not help"
-    return _Answer(max(1, case.seen.replicas), Reason.STALLED_PARTITIONS, why)
-
-
 def _undo(case: _Case) -> _Answer | None:
     useful, step = effect.useful_limit(case.memory), case.memory.step
     if useful is None or step is None or case.seen.replicas <= useful:
@@ -211,8 +204,7 @@ def _up(case: _Case) -> _Answer | None:
     if asked is None:
         return None
     replicas, limit = _within(case, asked.replicas)
-    helps = levels.busiest(replicas, case.partitions) < levels.busiest(seen.replicas, case.partitions)
-    if replicas > seen.replicas and helps:
+    if replicas > seen.replicas:
         if effect.in_doubt(seen, case.policy, case.memory):
             why = f"{asked.why}; but the last step has not raised throughput yet, which is watched first"
             return _Answer(seen.replicas, Reason.INEFFECTIVE_SCALE_UP, why, Limit.INEFFECTIVE_SCALE_UP)
@@ -252,7 +244,8 @@ def _down(case: _Case) -> _Answer | None:
 def _steady(case: _Case) -> _Answer:
     seen, target = case.seen, case.policy.target_lag_per_replica
     if case.stalled:
-        why = f"{_listed(case.stalled)} left out; lag of the others is {case.workable_lag:,}"
+        others = "there is no other lag" if case.stuck_whole else f"lag of the others is {case.workable_lag:,}"
+        why = f"{_listed(case.stalled)} left out, as more or fewer pods would not move it; {others}"
         return _Answer(seen.replicas, Reason.STALLED_PARTITIONS, why)
     why = f"lag {case.lag:,} is within {target:,} for each of {seen.replicas}, or gone before a new pod could help"
     return _Answer(seen.replicas, Reason.STEADY, why)
@@ -266,7 +259,6 @@ _RULES: tuple[Callable[[_Case], _Answer | None], ...] = (
     _too_small_a_step,
     _quiet,
     _no_pod_ready,
-    _nothing_moves,
     _undo,
     _up,
     _idle,

@@ -12,9 +12,9 @@ from pulse_operator.scaling.observation import Observation
 from pulse_operator.scaling.policy import Policy
 from pulse_operator.scaling.window import Rates, average_lag, latest_rates, rates
 
-# Lag that is this many times what the replicas may have is no noise: it is acted on without waiting for an average.
-URGENT = 2.0
-URGENT_SOON = 4.0  # the same for the lag that there will be when a new pod is at work
+# Lag above the allowed one that will be this many times the allowed when a new pod is at work is no noise: it is acted
+# on without waiting for an average.
+URGENT = 4.0
 # Below this share of the allowed lag nobody waits for anything: it is not worth a rebalance to drain it sooner.
 WORTH_DRAINING = 0.25
 # To scale down, the lag must be within this share of what fewer replicas may have; the other half is hysteresis.
@@ -66,7 +66,7 @@ def _by_lag(seen: Observation, policy: Policy, memory: Memory) -> Demand | None:
     growth = max(0.0, latest.growth) if latest else 0.0
     expected = now + growth * policy.start_seconds
     allowed = policy.target_lag_per_replica * seen.replicas
-    urgent = now >= URGENT * allowed or (now > allowed and expected >= URGENT_SOON * allowed)
+    urgent = now > allowed and expected >= URGENT * allowed
     if not urgent and _standing_lag(policy, memory) <= allowed:
         return None
     drain = latest.drain_seconds(now) if latest else None

@@ -17,7 +17,7 @@ def remember(seen: Observation, policy: Policy, memory: Memory) -> Memory:
         memory = Memory()  # the clock was set back: no interval to this memory means anything
     memory = _with_pods(seen, policy, memory)
     if not seen.known:
-        return replace(memory, low_since=None, quiet_since=None, asleep_ends=None)
+        return memory
     sample = _sample(seen, policy, memory)
     oldest = seen.at - max(policy.window_seconds, policy.effect_seconds)
     samples = (*(old for old in memory.samples if old.at >= oldest), sample)[-MOST_SAMPLES:]
