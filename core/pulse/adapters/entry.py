@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from pulse import VERSION
-from pulse.cli import FAILED, STOPPED, Command
+from pulse.cli import FAILED, STOPPED, Command, parser_for
 from pulse.errors import PulseError, Verdict
 
 
@@ -20,8 +20,17 @@ def run_command(prog: str, commands: Mapping[str, Command]) -> int:
     for name, command in commands.items():
         command.configure(choices.add_parser(name, help=command.help, description=command.help))
     words = parser.parse_args()
+    return _run(f"{prog} {words.command}", commands[words.command], words)
+
+
+def run_only(prog: str, command: Command) -> int:
+    """The same for a component that does one thing and needs no word for it."""
+    return _run(prog, command, parser_for(prog, command).parse_args())
+
+
+def _run(title: str, command: Command, words: argparse.Namespace) -> int:
     try:
-        return commands[words.command].run(words, os.environ)
+        return command.run(words, os.environ)
     except PulseError as failed:
-        sys.stderr.write(f"{prog} {words.command}: {failed}\n")
+        sys.stderr.write(f"{title}: {failed}\n")
         return STOPPED if failed.verdict is Verdict.STOP else FAILED

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from pulse.cli import parser_for
+from pulse.adapters.entry import run_only
 from pulse_simulator.commands import SIMULATE
 
 
-def main() -> None:
-    """Parses the words, simulates, and leaves with the exit code."""
-    sys.exit(SIMULATE.run(parser_for("pulse-simulator", SIMULATE).parse_args(), os.environ))
+def main() -> int:
+    """Parses the words, simulates, and returns the exit code."""
+    return run_only("pulse-simulator", SIMULATE)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from pulse.cli import FAILED, OK, STOPPED, USAGE, Command
-from pulse.errors import PulseError, Retry, SettingsError
+from pulse.cli import OK, Command
 from pulse_simulator import flags
 from pulse_simulator.run import run
 
@@ -17,13 +15,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace, env: Mapping[str, str]) -> int:
-    try:
-        run(flags.settings_from(args, env))
-    except PulseError as error:
-        sys.stderr.write(f"{error}\n")
-        if isinstance(error, SettingsError):
-            return USAGE
-        return FAILED if isinstance(error, Retry) else STOPPED
+    run(flags.settings_from(args, env))
     return OK
 
 

@@ -20,7 +20,7 @@ from kit.recount import recount
 
 from pulse.adapters import kafka as kafka_adapter
 from pulse.cli import parser_for
-from pulse.errors import Rejection
+from pulse.errors import KafkaUnavailable, Rejection
 from pulse.events import EventDecoder
 from pulse.plan import Plan, Topic
 from pulse.settings import SimulatorSettings
@@ -183,7 +183,8 @@ def test_a_topic_that_does_not_exist_stops_it_with_one_sentence_and_is_not_made(
     code, errors = _simulated(broker, "no-such-topic", "--days", "1")
     assert code == 3
     assert errors == (
-        f"Kafka at {broker.bootstrap_servers} has no topic no-such-topic: create it, or mend PULSE_EVENTS_TOPIC.\n"
+        f"pulse-simulator: Kafka at {broker.bootstrap_servers} has no topic no-such-topic: "
+        "create it, or mend PULSE_EVENTS_TOPIC.\n"
     )
     assert "no-such-topic" not in kafka_adapter.admin(broker.settings).list_topics(timeout=10).topics
 
@@ -194,8 +195,8 @@ def test_a_broker_that_is_not_there_fails_it_with_one_sentence() -> None:
     )
     args = parser_for("simulate", SIMULATE).parse_args(["--days", "1"])
     written = io.StringIO()
-    with redirect_stderr(written):
-        code = SIMULATE.run(args, nobody.to_env())
-    assert code == 1
-    assert written.getvalue().startswith(f"Kafka at {nobody.kafka.bootstrap_servers} did not answer within 10 s: ")
-    assert written.getvalue().count("\n") == 1
+    with redirect_stderr(written), pytest.raises(KafkaUnavailable) as outage:
+        SIMULATE.run(args, nobody.to_env())
+    assert str(outage.value).startswith(f"Kafka at {nobody.kafka.bootstrap_servers} did not answer within 10 s: ")
+    assert "\n" not in str(outage.value)
+    assert written.getvalue() == ""

@@ -8,6 +8,7 @@ from pulse.cli import parser_for
 from pulse.errors import SettingsError
 from pulse.settings import SimulatorSettings
 from pulse_simulator import flags
+from pulse_simulator.__main__ import main
 from pulse_simulator.commands import SIMULATE
 from pulse_simulator.run import Simulation
 
@@ -33,9 +34,15 @@ def test_a_flag_wins_over_its_variable_and_the_variable_over_the_default() -> No
     assert (settings.rate, settings.users, settings.seed) == (12.5, 7, 1)
 
 
-def test_a_wrong_flag_is_named_as_a_flag_and_a_wrong_variable_as_a_variable() -> None:
-    with pytest.raises(SettingsError, match=r"^--late-share: '2' is not accepted, it takes at most 0\.9"):
-        _settings("--late-share", "2")
+def test_a_wrong_flag_is_a_wrong_word_and_a_wrong_variable_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, complaint in (
+        (("--late-share", "2"), "argument --late-share: '2' is not accepted, it takes at most 0.9"),
+        (("--days", "many"), "argument --days: 'many' is not accepted, it takes a whole number."),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            _settings(*words)
+        assert ended.value.code == 2
+        assert complaint in capsys.readouterr().err
     with pytest.raises(SettingsError, match=r"^PULSE_SIM_USERS: '0' is not accepted"):
         _settings(PULSE_SIM_USERS="0")
     with pytest.raises(SettingsError, match=r"^PULSE_SIM_USER is not a setting"):
@@ -59,7 +66,13 @@ def test_settings_that_do_not_fit_together_are_refused(words: tuple[str, ...], c
         Simulation(_settings(*words), NOW_MS)
 
 
-def test_wrong_words_end_with_the_code_for_them(capsys: pytest.CaptureFixture[str]) -> None:
-    args = parser_for("simulate", SIMULATE).parse_args(["--days", "many"])
-    assert SIMULATE.run(args, ENV) == 2
-    assert capsys.readouterr().err == "--days: 'many' is not accepted, it takes a whole number.\n"
+def test_settings_that_have_to_be_mended_end_with_one_line_and_their_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pulse-simulator"])
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    assert main() == 3
+    said = capsys.readouterr().err
+    assert said.startswith("pulse-simulator: There is nothing to simulate")
+    assert said.count("\n") == 1
