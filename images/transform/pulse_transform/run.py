@@ -6,7 +6,6 @@ Postgres is asked in `store`.
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from structlog.stdlib import BoundLogger
 from pulse import cli
 from pulse.errors import PulseError, SettingsError
 from pulse.settings import TransformSettings
-from pulse_transform import process, store
+from pulse_transform import process, scratch, store
 from pulse_transform.process import DbtOutcome
 from pulse_transform.results import NodeResult, node_results, summary
 from pulse_transform.store import Connection, Ending, Run
@@ -72,15 +71,14 @@ def _dbt(
     run: Run,
 ) -> DbtOutcome:
     try:
-        with tempfile.TemporaryDirectory(prefix="pulse-transform-") as directory:
-            scratch = Path(directory)
+        with scratch.directory() as directory:
             arguments = process.build_arguments(
-                project, scratch, canonical(run.variables), full_refresh=run.full_refresh, select=run.select
+                project, directory, canonical(run.variables), full_refresh=run.full_refresh, select=run.select
             )
             return process.run_dbt(
                 arguments,
                 process.child_environment(env, settings.database.dsn, store.address(connection), settings.threads),
-                scratch,
+                directory,
                 lambda unique_id, status: log.debug("node_finished", node=unique_id, status=status),
             )
     except BaseException:
