@@ -457,10 +457,11 @@ def test_the_busiest_replica_has_the_hottest_partition_among_its_own() -> None:
     assert [busiest_rate(replicas, traffic) for replicas in (1, 2, 12)] == [62_000, 50_000, 40_000]
 
 
-def test_who_was_never_seen_at_its_limit_is_reduced_by_one_step() -> None:
-    group = Group(12)
-    decisions = [group.poll(12_000, 12_000) for _ in range(65)]
-    assert decisions[-1].replicas == 6
+@pytest.mark.parametrize(("traffic", "replicas"), [(12_000, 1), (36_000, 2), (144_000, 3), (720_000, 12)])
+def test_who_was_never_seen_at_its_limit_is_trusted_step_by_step(traffic: int, replicas: int) -> None:
+    group = Group(12 if traffic != 144_000 else 4)
+    group.polls(400, traffic, traffic)
+    assert group.replicas == replicas
 
 
 def test_a_slower_database_lowers_what_a_replica_is_trusted_with() -> None:

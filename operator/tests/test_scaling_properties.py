@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse_operator.scaling import Memory, Mode, Observation, PartitionOffsets, Policy, Reason, decide
-from pulse_operator.scaling.levels import Traffic, busiest, fewest, for_rate, one_below
+from pulse_operator.scaling.levels import Traffic, busiest, fewest, for_rate
 from pulse_operator.scaling.memory import MOST_SAMPLES, VERSION
 
 numbers = st.integers(min_value=0, max_value=3_000_000)
@@ -102,14 +102,6 @@ def test_the_fewest_replicas_share_out_as_well_and_one_less_would_not(replicas: 
     assert busiest(found, partitions) == busiest(min(replicas, partitions), partitions)
     assert found <= min(replicas, partitions)
     assert found == 1 or busiest(found - 1, partitions) > busiest(found, partitions)
-
-
-@given(st.integers(2, 200), st.integers(2, 200))
-def test_one_below_is_the_next_number_that_makes_a_difference(replicas: int, partitions: int) -> None:
-    here = fewest(replicas, partitions)
-    below = one_below(here, partitions)
-    assert below < here or here == 1
-    assert all(fewest(between, partitions) == below for between in range(below, here))
 
 
 @given(st.integers(1, 64), st.floats(1, 1e6), st.floats(1, 1e6))

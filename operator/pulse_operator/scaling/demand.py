@@ -19,6 +19,8 @@ URGENT = 4.0
 WORTH_DRAINING = 0.25
 # To scale down, the lag must be within this share of what fewer replicas may have; the other half is hysteresis.
 LOW = 0.5
+# Replicas that were never seen at their limit are trusted with this many times what they were seen to do.
+UNPROVEN = 4 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ def more(seen: Observation, policy: Policy, memory: Memory) -> Demand | None:
     return most if most is not None and most.replicas > seen.replicas else None
 
 
+def _trusted(policy: Policy, memory: Memory) -> float:
+    """Records per second that one replica may be left with."""
+    if memory.capacity is not None:
+        return memory.capacity * policy.utilisation
+    return max(policy.trusted_rate, memory.proven * UNPROVEN)  # its limit was never seen: step by step
+
+
 def by_lag(lag: float, policy: Policy) -> int:
     """Replicas of which each has at most its target; 1 at least."""
     return max(1, math.ceil(lag / policy.target_lag_per_replica))
@@ -48,10 +57,7 @@ def fewer(seen: Observation, policy: Policy, memory: Memory, lag: int) -> int | 
     if traffic is None:
         return None
     partitions = len(seen.partitions)
-    if memory.capacity is None:  # never seen at its limit: try one level less, and learn
-        by_rate = levels.one_below(seen.replicas, partitions)
-    else:
-        by_rate = levels.for_rate(_traffic(traffic, partitions), memory.capacity * policy.utilisation)
+    by_rate = levels.for_rate(_traffic(traffic, partitions), _trusted(policy, memory))
     found = levels.fewest(max(by_rate, by_lag(lag / LOW, policy)), partitions)
     return found if found < seen.replicas else None
 

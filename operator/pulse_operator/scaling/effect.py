@@ -29,6 +29,7 @@ def _with_capacity(seen: Observation, memory: Memory) -> Memory:
     if not sample.settled or not seen.ready:
         return memory
     rate = sample.consumed / sample.seconds / seen.ready
+    memory = replace(memory, proven=max(memory.proven, rate))
     known = memory.capacity
     scaled_up = memory.step is not None and memory.step.after > memory.step.before > 0
     if known is None:

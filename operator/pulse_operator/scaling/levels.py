@@ -50,8 +50,3 @@ def for_rate(traffic: Traffic, capacity: float) -> int:
         return 1
     carried = 1 + math.floor((capacity - traffic.hottest) / traffic.each_other)  # partitions that one replica can carry
     return math.ceil(traffic.partitions / min(carried, traffic.partitions))
-
-
-def one_below(replicas: int, partitions: int) -> int:
-    """The next smaller number of replicas that makes a difference; 1 at least."""
-    return max(1, fewest(fewest(replicas, partitions) - 1, partitions))

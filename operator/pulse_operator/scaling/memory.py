@@ -69,6 +69,7 @@ class Memory:
     progress: Mapping[int, Progress] = field(default_factory=dict)
     capacity: float | None = None  # consumed per second by one replica with all it could do
     capacity_at: float = 0.0
+    proven: float = 0.0  # the most that one replica was seen to read, at its limit or not
     low_since: float | None = None  # since when fewer replicas would have been enough
     low_most: int = 0  # the most that would have been needed since then
     quiet_since: float | None = None  # since when no record was written and nothing was left to read

@@ -46,6 +46,9 @@ class Policy:
     # be able to carry it at the lower share; the distance between the two is what keeps the number still.
     most_utilisation: float = 0.9
     utilisation: float = 0.7
+    # Records per second that a replica is trusted with while it was never seen at its limit: a third of the least
+    # that was measured.
+    trusted_rate: float = 20_000.0
     idle_seconds: float = 300.0  # without one new record, before zero
     stall_polls: int = 3
     # After a scale-up and once settled: how long throughput is watched, and which share of the hoped-for gain counts.
