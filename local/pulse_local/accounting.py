@@ -6,7 +6,7 @@ Pure: counts in, faults out. The producer's counts come from its truth files, wh
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pulse_local.figures import Accounts
@@ -62,6 +62,16 @@ def faults_of_marts(rows: int, mart_events: int, mart_rows: Mapping[str, int]) -
     if rows != mart_events:
         empty.append(_unequal("rows in raw.events", rows, "events counted in the marts", mart_events))
     return empty
+
+
+def told(added: Accounts, faults: Sequence[str]) -> str:
+    """The account in words: one line when it comes out, else a line for each fault."""
+    if faults:
+        return "\n".join(f"Does not add up: {fault}" for fault in faults)
+    return (
+        f"It adds up: {added.read:,} records sent and read = {added.inserted:,} inserted + "
+        f"{added.duplicate:,} duplicates + {added.conflict:,} conflicts + {added.dead:,} dead letters."
+    )
 
 
 def _unequal(left: str, one: int, right: str, other: int) -> str:

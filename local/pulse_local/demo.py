@@ -25,11 +25,11 @@ from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.errors import Stop
 from pulse.settings import KafkaSettings, TopicSettings
-from pulse_local import accounting, children, environment, figures, marts, ports, processes, stack
+from pulse_local import accounting, backlog, children, environment, figures, marts, ports, processes, stack
 from pulse_local.accounting import Produced
 from pulse_local.figures import Accounts
 from pulse_local.figures import Progress as Standing
-from pulse_local.meter import Meter, bar
+from pulse_local.meter import Meter
 from pulse_local.output import program, say
 from pulse_local.processes import Process
 from pulse_local.services import postgres
@@ -37,7 +37,7 @@ from pulse_local.stack import Forced, Stack
 
 ONCE_SECONDS = 10.0
 TRANSFORM_EVERY_SECONDS = 30.0
-STALL_SECONDS = 60.0
+ACCOUNT_SECONDS = 5.0
 TRANSFORM_SECONDS = 600.0
 _LINE_SECONDS = 1.0
 _SIMULATOR = "simulator"
@@ -78,8 +78,10 @@ class Demo:
                 self._show_marts()
                 if not self._options.once:
                     self._live(connection, seconds=None)
+                    self._account_if_quick(connection, baseline, end_before)
                     return True
                 self._live(connection, ONCE_SECONDS)
+                self._count(self._truth("live"))
                 self._wait_stored(connection)
                 self._transform()
                 self._show_marts()
@@ -90,8 +92,13 @@ class Demo:
     def _bring_up(self) -> None:
         if all(self._local.is_running(name) for name in stack.SERVICES):
             say("The local stack runs already and is used as it is.")
-        else:
+            return
+        try:
             self._local.up(self._options.forced)
+        except KeyboardInterrupt:
+            left = "what ran before still runs" if self._before else "nothing is left running"
+            say(f"\nStopped while starting; {left}.")
+            raise
 
     def _send_history(self, connection: psycopg.Connection[Any]) -> None:
         state = self._local.state
@@ -115,8 +122,8 @@ class Demo:
     def _live(self, connection: psycopg.Connection[Any], seconds: float | None) -> None:
         """Simulates live traffic for so long, or until Ctrl-C, and runs dbt every now and then."""
         self._say_where_to_look(seconds)
-        truth = self._truth("live")
-        words = self._simulator("--rate", str(self._options.rate), *(["--truth", str(truth)] if seconds else []))
+        words = self._simulator("--rate", str(self._options.rate), "--truth", str(self._truth("live")))
+        self._truth("live").unlink(missing_ok=True)
         simulator = self._local.start(_SIMULATOR, words, self._child_env("simulate"))
         try:
             self._watch(connection, simulator, seconds)
@@ -126,8 +133,6 @@ class Demo:
             say("\nStopping.")
         finally:
             self._local.stop(simulator)
-        if seconds:
-            self._count(truth)
 
     def _watch(self, connection: psycopg.Connection[Any], simulator: Process, seconds: float | None) -> None:
         began = time.monotonic()
@@ -184,43 +189,37 @@ class Demo:
                 self._console.print(table)
 
     def _wait_stored(self, connection: psycopg.Connection[Any]) -> None:
-        """Returns when the lag is 0; Stop when nothing moves any more."""
-        if not self._standing(connection).lag:
-            return
-        with bar("stored") as progress:
-            task = progress.add_task("storing", total=None)
-            last, moved_at = -1, time.monotonic()
-            while (standing := self._standing(connection)).lag:
-                stored = standing.written - standing.lag
-                progress.update(task, total=standing.written, completed=stored)
-                if stored != last:
-                    last, moved_at = stored, time.monotonic()
-                elif time.monotonic() - moved_at > STALL_SECONDS:
-                    raise Stop(
-                        f"The consumer stored nothing for {STALL_SECONDS:.0f} s, lag {standing.lag:,}: "
-                        "`pulse logs consumer` shows why."
-                    )
-                time.sleep(0.2)
-            progress.update(task, total=standing.written, completed=standing.written)
+        backlog.wait_stored(lambda: self._standing(connection))
 
     def _adds_up(self, connection: psycopg.Connection[Any], baseline: Accounts, end_before: int) -> bool:
+        added, faults = self._account(connection, baseline, end_before)
+        with self._reading() as reader:
+            faults += accounting.faults_of_marts(
+                figures.counted(connection, "raw.events"), marts.counted_events(reader), marts.row_counts(reader)
+            )
+        say(accounting.told(added, faults))
+        return not faults
+
+    def _account_if_quick(self, connection: psycopg.Connection[Any], baseline: Accounts, end_before: int) -> None:
+        """After Ctrl-C: the sums, unless the person would have to wait for them."""
+        if not self._truth("live").exists():
+            say("Not added up: the simulator was killed before it could tell what it had sent.")
+            return
+        self._count(self._truth("live"))
+        left = backlog.left_after(lambda: self._standing(connection), ACCOUNT_SECONDS)
+        if left:
+            say(f"Not added up: {left:,} records are in the log and not stored yet; the next start goes on with them.")
+            return
+        say(accounting.told(*self._account(connection, baseline, end_before)))
+
+    def _account(
+        self, connection: psycopg.Connection[Any], baseline: Accounts, end_before: int
+    ) -> tuple[Accounts, list[str]]:
+        """What was added to the books since the start, and what of it does not come out."""
         books, end = self._books(connection)
         added = accounting.since(baseline, books)
-        with self._reading() as reader:
-            faults = [
-                *accounting.faults_of_books(self._produced, end - end_before, added, from_empty=baseline.read == 0),
-                *accounting.faults_of_marts(
-                    figures.counted(connection, "raw.events"), marts.counted_events(reader), marts.row_counts(reader)
-                ),
-            ]
-        for fault in faults:
-            say(f"Does not add up: {fault}")
-        if not faults:
-            say(
-                f"It adds up: {added.read:,} records sent and read = {added.inserted:,} inserted + "
-                f"{added.duplicate:,} duplicates + {added.conflict:,} conflicts + {added.dead:,} dead letters."
-            )
-        return not faults
+        faults = accounting.faults_of_books(self._produced, end - end_before, added, from_empty=baseline.read == 0)
+        return added, faults
 
     def _books(self, connection: psycopg.Connection[Any]) -> tuple[Accounts, int]:
         return figures.accounts(connection, self._local.state.plan.group), self._standing(connection).written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pulse.adapters.postgres import translated
 
 NAMES = ("fct_sessions", "fct_funnel_daily", "fct_engagement_daily", "fct_data_quality_daily")
 
+SO_FAR = "today so far"  # instead of the date: a table has to fit into 80 columns
 NOTHING = "-"  # a share of nothing, an average of nothing
 
 
@@ -24,6 +26,7 @@ class View:
     title: str
     question: str
     columns: tuple[tuple[str, Callable[[Any], str]], ...]
+    note: str = ""
 
 
 def whole(value: Any) -> str:
@@ -101,24 +104,34 @@ VIEWS = (
             ("duplicates", whole),
             ("dead letters", whole),
         ),
+        "Duplicates and dead letters stand on the day they were stored.",
     ),
 )
 
 
 def tables(connection: psycopg.Connection[Any]) -> list[Table]:
     """The last seven days of every view."""
-    return [table(view, _asked(connection, view.question)) for view in VIEWS]
+    current = dt.datetime.now(dt.UTC).date()
+    return [table(view, _asked(connection, view.question), current) for view in VIEWS]
 
 
-def table(view: View, rows: Sequence[Sequence[Any]]) -> Table:
-    """Rows under the headings of the view; a table without rows says so."""
-    shown = Table(title=view.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+def table(view: View, rows: Sequence[Sequence[Any]], current: dt.date) -> Table:
+    """Rows under the headings of the view, that of the current day marked as unfinished; no rows are said so."""
+    shown = Table(
+        title=view.title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for number, (heading, _) in enumerate(view.columns):
         shown.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        shown.add_row(*(write(value) for (_, write), value in zip(view.columns, row, strict=True)))
-    if not rows:
-        shown.caption = "no rows yet"
+        first, *others = (write(value) for (_, write), value in zip(view.columns, row, strict=True))
+        shown.add_row(SO_FAR if row[0] == current else first, *others)
+    shown.caption = view.note if rows else "no rows yet"
     return shown
 
 

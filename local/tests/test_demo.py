@@ -39,8 +39,24 @@ def test_ctrl_c_stops_what_the_demo_started_and_nothing_else(stack: Cli) -> None
         rest, _ = demo.communicate(timeout=60)
     assert demo.returncode == 0, rest
     assert "Stopping." in rest
+    assert "It adds up: " in rest
     assert stack.running() == before
     assert not _children_of(demo)
+
+
+def test_ctrl_c_while_it_starts_says_one_line_and_leaves_nothing_running(fresh_stack: Cli) -> None:
+    demo = fresh_stack.start("demo", *SMALL)
+    assert demo.stdout
+    try:
+        for line in demo.stdout:
+            if line.startswith("Postgres on"):
+                break
+    finally:
+        demo.send_signal(signal.SIGINT)
+        rest, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert [line for line in rest.splitlines() if line] == ["Stopped while starting; nothing is left running."]
+    assert fresh_stack.running() == set()
 
 
 def _children_of(demo: subprocess.Popen[str]) -> list[str]:

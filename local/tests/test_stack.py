@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 
@@ -52,6 +53,29 @@ def test_a_service_that_died_fails_the_status_and_is_the_only_one_started_again(
     assert stack.process("kafka") == kafka
 
 
+@pytest.mark.parametrize(
+    ("dead", "known", "unknown"),
+    [
+        ("kafka", ["stored up to", "rows in raw.events"], ["end of demo-events", "lag"]),
+        ("postgres", ["end of demo-events", "end of demo-dlq"], ["stored up to", "lag", "rows in raw.dead_letters"]),
+    ],
+)
+def test_with_one_service_down_the_status_still_counts_what_the_others_know(
+    stack: Cli, dead: str, known: list[str], unknown: list[str]
+) -> None:
+    stack.kill(dead)
+    try:
+        done = stack.run("status")
+    finally:
+        stack.run("down")
+        again = stack.run("up")
+    assert again.returncode == 0, again.stderr
+    assert done.returncode == 1
+    counts = dict(re.findall(r"^\s*(\S.*?)\s{2,}([\d,]+|unknown)\s*$", done.stdout, re.MULTILINE))
+    assert all(counts[what] != "unknown" for what in known)
+    assert all(counts[what] == "unknown" for what in unknown)
+
+
 def test_after_a_crash_of_everything_the_data_is_still_there(stack: Cli) -> None:
     stack.run("psql", "--admin", "-c", "create table if not exists public.kept (n int)")
     stack.run("psql", "--admin", "-c", "insert into public.kept values (1)")
@@ -82,7 +106,10 @@ def test_state_of_an_earlier_boot_touches_no_process(stack: Cli) -> None:
 
 def test_the_reader_sees_marts_and_no_raw_data(stack: Cli) -> None:
     assert "pulse_reader" in stack.run("psql", "-c", "select current_user").stdout
-    assert "permission denied for schema raw" in stack.run("psql", "-c", "table raw.events").stderr
+    refused = stack.run("psql", "-c", "table raw.events")
+    assert refused.returncode != 0
+    assert "permission denied for schema raw" in refused.stderr
+    assert refused.stderr.endswith("The reader sees the marts; `pulse psql --admin` sees the raw tables too.\n")
     assert stack.run("psql", "--admin", "-c", "select count(*) from raw.events").returncode == 0
 
 

@@ -14,12 +14,13 @@ from pulse_local.accounting import Produced
 from pulse_local.figures import Accounts, Progress
 
 BOOKS = Accounts(read=110, inserted=100, duplicate=6, conflict=0, dead=4)
+TODAY = dt.date(2026, 3, 2)
 SENT = Produced(records=110, events=100, duplicates=6, malformed=4)
 
 
 def shown(view: marts.View, rows: list[tuple[object, ...]]) -> str:
     console = Console(file=io.StringIO(), width=100)
-    console.print(marts.table(view, rows))
+    console.print(marts.table(view, rows, TODAY))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -32,6 +33,34 @@ def test_a_table_reads_like_one() -> None:
     assert "3:05" in text
     assert "10.50 %" in text
     assert text.rstrip().endswith("-")
+
+
+def test_the_day_that_is_not_over_is_marked() -> None:
+    rows: list[tuple[object, ...]] = [(day, 1, 1, None, None, None) for day in (TODAY, dt.date(2026, 3, 1))]
+    text = shown(marts.VIEWS[0], rows)
+    assert "today so far" in text
+    assert "Mon 02 Mar" not in text
+    assert text.count("so far") == 1
+
+
+@pytest.mark.parametrize("view", marts.VIEWS, ids=lambda view: view.title.split()[0])
+def test_every_table_fits_into_80_columns(view: marts.View) -> None:
+    values = {marts.day: TODAY, marts.percent: Decimal("10.5"), str: "not yet"}
+    row = tuple(values.get(write, 123_456) for _, write in view.columns)
+    table = marts.table(view, [row], TODAY)
+    assert Console(width=200).measure(table).maximum <= 80
+
+
+def test_the_data_quality_table_says_on_which_day_a_duplicate_stands() -> None:
+    text = shown(marts.VIEWS[3], [(TODAY, 5, 0, None, "ok", 1, 1)])
+    assert "Duplicates and dead letters stand on the day they were stored." in text
+
+
+def test_an_account_is_one_line_and_its_faults_are_one_each() -> None:
+    assert accounting.told(BOOKS, []) == (
+        "It adds up: 110 records sent and read = 100 inserted + 6 duplicates + 0 conflicts + 4 dead letters."
+    )
+    assert accounting.told(BOOKS, ["a", "b"]) == "Does not add up: a\nDoes not add up: b"
 
 
 def test_a_mart_without_rows_says_so() -> None:

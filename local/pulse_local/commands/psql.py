@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from pulse.errors import Stop
 from pulse_local import stack
 from pulse_local.output import say
 from pulse_local.services import postgres
+
+READER_NOTE = "The reader sees the marts; `pulse psql --admin` sees the raw tables too."
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -26,12 +29,18 @@ def _run(words: Namespace, env: Mapping[str, str]) -> int:
         raise Stop("Postgres does not run: `pulse up` starts the local stack.")
     program = str(postgres.installed() / "bin" / "psql")
     dsn = local.state.dsn(postgres.ADMIN if words.admin else names.READER_ROLE)
+    argv = [program, "--set=ON_ERROR_STOP=1", *(f"--command={statement}" for statement in words.command)]
     sys.stdout.flush()
-    os.execve(  # noqa: S606 - psql takes over the terminal
-        program,
-        [program, "--set=ON_ERROR_STOP=1", *(f"--command={statement}" for statement in words.command)],
-        {**env, **_libpq(dsn)},
-    )
+    variables = {**env, **_libpq(dsn)}
+    if not words.command:
+        if not words.admin and sys.stdin.isatty():
+            say(READER_NOTE)
+        os.execve(program, argv, variables)  # noqa: S606 - psql takes over the terminal
+    done = subprocess.run(argv, env=variables, stderr=subprocess.PIPE, check=False)
+    sys.stderr.write(done.stderr.decode(errors="replace"))
+    if b"permission denied" in done.stderr and not words.admin:
+        say(READER_NOTE)
+    return done.returncode
 
 
 def _libpq(dsn: str) -> dict[str, str]:

@@ -15,9 +15,15 @@ from pulse.adapters.postgres import connect
 from pulse.cli import FAILED, OK, Command
 from pulse.settings import KafkaSettings, TopicSettings
 from pulse_local import figures, ports, processes, stack
+from pulse_local.figures import Progress
 from pulse_local.output import say
 from pulse_local.services import postgres
 from pulse_local.stack import Stack
+
+COUNTED = ("raw.events", "raw.dead_letters", "raw.event_conflicts")
+
+# The first and the next offset of every partition.
+Ends = tuple[dict[int, int], dict[int, int]]
 
 
 def _configure(_: ArgumentParser) -> None:
@@ -31,7 +37,7 @@ def _run(_: Namespace, env: Mapping[str, str]) -> int:
         return FAILED
     console = Console(file=sys.stdout)
     console.print(_services(local))
-    if local.is_running(stack.KAFKA) and local.is_running(stack.POSTGRES):
+    if local.is_running(stack.KAFKA) or local.is_running(stack.POSTGRES):
         console.print(_flow(local))
     missing = [name for name in stack.SERVICES if not local.is_running(name)]
     if missing:
@@ -57,26 +63,42 @@ def _services(local: Stack) -> Table:
 
 
 def _flow(local: Stack) -> Table:
-    state = local.state
-    plan = state.plan
-    client = kafka_adapter.admin(KafkaSettings(f"{ports.HOST}:{state.ports.kafka}"))
-    with connect(state.dsn(postgres.ADMIN), "pulse-status") as connection, figures.one_moment(connection):
-        topics = TopicSettings(plan.events.name, plan.dlq.name, plan.group)
-        progress = figures.progress(client, connection, topics)
-        _, dlq_ends = figures.log_ends(client, plan.dlq.name)
-        table = Table(f"pipeline {plan.pipeline}", "count", box=box.SIMPLE_HEAD)
-        table.columns[1].justify = "right"
-        for what, count in (
-            (f"end of {plan.events.name}", progress.written),
-            ("stored up to", sum(progress.stored.values())),
-            ("lag", progress.lag),
-            (f"end of {plan.dlq.name}", sum(dlq_ends.values())),
-            ("rows in raw.events", figures.counted(connection, "raw.events")),
-            ("rows in raw.dead_letters", figures.counted(connection, "raw.dead_letters")),
-            ("rows in raw.event_conflicts", figures.counted(connection, "raw.event_conflicts")),
-        ):
-            table.add_row(what, f"{count:,}")
+    """The counts that the running services can give; those of a dead one are unknown."""
+    plan = local.state.plan
+    stored, rows = _in_database(local) if local.is_running(stack.POSTGRES) else (None, {})
+    log, dead_log = _in_log(local) if local.is_running(stack.KAFKA) else (None, None)
+    lag = None if log is None or stored is None else Progress(*log, stored).lag
+    table = Table(f"pipeline {plan.pipeline}", "count", box=box.SIMPLE_HEAD)
+    table.columns[1].justify = "right"
+    for what, count in (
+        (f"end of {plan.events.name}", _total(log[1] if log else None)),
+        ("stored up to", _total(stored)),
+        ("lag", lag),
+        (f"end of {plan.dlq.name}", _total(dead_log[1] if dead_log else None)),
+        *((f"rows in {name}", rows.get(name)) for name in COUNTED),
+    ):
+        table.add_row(what, "unknown" if count is None else f"{count:,}")
     return table
+
+
+def _total(offsets: Mapping[int, int] | None) -> int | None:
+    return None if offsets is None else sum(offsets.values())
+
+
+def _in_database(local: Stack) -> tuple[dict[int, int], dict[str, int]]:
+    """The stored offsets and the rows of each table, all of one moment."""
+    plan = local.state.plan
+    topics = TopicSettings(plan.events.name, plan.dlq.name, plan.group)
+    with connect(local.state.dsn(postgres.ADMIN), "pulse-status") as connection, figures.one_moment(connection):
+        stored = figures.stored_offsets(connection, topics)
+        return stored, {name: figures.counted(connection, name) for name in COUNTED}
+
+
+def _in_log(local: Stack) -> tuple[Ends, Ends]:
+    """The first and next offsets of the events and of the dead letters, read after what is stored: no lag too small."""
+    client = kafka_adapter.admin(KafkaSettings(f"{ports.HOST}:{local.state.ports.kafka}"))
+    plan = local.state.plan
+    return figures.log_ends(client, plan.events.name), figures.log_ends(client, plan.dlq.name)
 
 
 STATUS = Command("what runs, where, and how far it is; exit code 1 if something does not run", _configure, _run)
