@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _run(name, rest)
     except PulseError as failed:
-        say(f"pulse {name}: {failed}{_outage_hint(failed)}")
+        say(f"pulse {name}: {_with_hint(failed)}")
         return STOPPED if failed.verdict is Verdict.STOP else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -70,16 +70,16 @@ def _stack_variables(name: str) -> Mapping[str, str]:
     return environment.variables(local.state, name) if local.running() else {}
 
 
-def _outage_hint(failed: PulseError) -> str:
-    """After an outage: which service of the local stack is dead, if one is."""
+def _with_hint(failed: PulseError) -> str:
+    """What failed; after an outage also which service of the local stack is dead, if one is."""
     if failed.verdict is not Verdict.RETRY:
-        return ""
+        return str(failed)
     from pulse_local import needs, stack
 
     with suppress(PulseError):  # the outage is what counts
         dead = needs.hint(stack.opened(os.environ, lambda _: None))
-        return f" {dead}" if dead else ""
-    return ""
+        return f"{str(failed).rstrip('.')}. {dead}" if dead else str(failed)
+    return str(failed)
 
 
 def _help() -> str:

@@ -172,6 +172,9 @@ def test_a_dead_broker_is_told_at_once_and_by_name(fresh_stack: Cli, tmp_path: P
         assert done.returncode == 3
         assert done.stderr.startswith(f"pulse {words[0]}: Of the local stack kafka does not run: `pulse up` starts")
         assert done.stderr.count("\n") == 1
+    outage = fresh_stack.run("migrate", PULSE_DATABASE_DSN="host=127.0.0.1 port=1 dbname=nowhere user=nobody")
+    assert outage.returncode == 1
+    assert ". Of the local stack kafka does not run: `pulse up` starts what is missing" in outage.stderr
 
 
 def test_a_compressed_list_of_json_is_sent_item_by_item(stack: Cli, tmp_path: Path) -> None:
