@@ -2,7 +2,7 @@
 PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MEMBERS := core images/consumer images/simulator images/transform local
+MEMBERS := core operator images/consumer images/simulator images/transform local
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help

@@ -21,11 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
-
 from bench.autoscaler.constants import PARTITIONS
 from kit.documents import numbered
 from kit.pipeline import Pipeline
+from psycopg.conninfo import make_conninfo
+
 from pulse.adapters import kafka as kafka_adapter
 from pulse.names import INGEST_ROLE, TRANSFORM_ROLE
 from pulse.plan import plan
