@@ -198,7 +198,7 @@ class Scaling(Part, frozen=True):
     target_lag_per_replica: Annotated[
         int,
         Meta(description="Records of lag that one replica may carry before another is added.", ge=1, le=2_000_000_000),
-    ] = 50_000
+    ] = 100_000
     target_drain_time: Annotated[str, _text("Time within which a backlog should be worked off.", _DURATION, 16, 2)] = (
         "5m"
     )
