@@ -18,6 +18,7 @@ from bench.autoscaler.constants import (
     TARGET_LAG_PER_REPLICA,
 )
 from bench.autoscaler.world import World
+
 from pulse_operator.scaling import Memory, Observation, PartitionOffsets, Policy, decide
 
 Scaler = Callable[[World], None]
