@@ -93,7 +93,7 @@ def test_a_table_that_is_missing_stops_the_writing_and_never_makes_dead_letters(
     assert readiness(consumer_port(pipeline.log(consumer))) == 503
     pipeline.execute("alter table raw.events_elsewhere rename to events")
     pipeline.wait_until_caught_up()
-    assert readiness(consumer_port(pipeline.log(consumer))) == 200
+    pipeline.wait_for(lambda: readiness(consumer_port(pipeline.log(consumer))) == 200, lambda: "not ready again")
     assert pipeline.sums()["inserted"] == 60
     assert pipeline.number("select count(*) from raw.dead_letters") == 0
 
