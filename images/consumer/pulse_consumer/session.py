@@ -95,22 +95,27 @@ class Session:
     def _turn(self) -> None:
         self._status.turned()
         self._collect()
-        if self._batch.room(self._limits) == 0 and self._pump.busy:
+        if not self._pump.busy:
+            self._write_or_confirm()
+        room = self._batch.room(self._limits)
+        if room == 0:
             self._hold()
-            return
-        self._poll(self._batch.room(self._limits), self._limits.linger.total_seconds())
-        if self._pump.busy:
-            return
-        if self._batch.due(self._limits, time.monotonic()):
+        else:
+            self._poll(room, self._limits.linger.total_seconds())
+
+    def _write_or_confirm(self) -> None:
+        """Hands the batch over if it is due; an owner with nothing to write looks whether it still is the owner."""
+        now = time.monotonic()
+        if self._batch.due(self._limits, now):
             self._submit()
-        elif not self._batch.parts and time.monotonic() - self._confirmed_at > CONFIRM_SECONDS:
-            self._confirmed_at = time.monotonic()
+        elif not self._batch.parts and now - self._confirmed_at > CONFIRM_SECONDS:
+            self._confirmed_at = now
             positions = self._intake.positions.items()
             self._pump.confirm({number: replace(position) for number, position in positions})
 
     def _poll(self, room: int, seconds: float) -> None:
         was_empty = not self._batch.parts
-        messages = self._guarded(lambda: self._kafka.consume(max(1, room), seconds))
+        messages = self._guarded(lambda: self._kafka.consume(room, seconds))
         if self._failure is not None:
             raise self._failure
         found: list[Record] = list(subscription.records(messages))
