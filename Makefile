@@ -6,7 +6,7 @@ MEMBERS := core operator images/consumer images/simulator images/transform local
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs test demo bench-simulator bench-autoscaler clean
+.PHONY: help setup lock format lint types imports check docs test test-apiserver demo bench-simulator bench-autoscaler clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: lint types imports ## lint, types and import rules
 
 test: setup ## every test, with the real broker and database that the suite starts itself
 	$(BIN)/pytest
+
+test-apiserver: setup ## the resource definition on a real API server, built from Go modules once (needs Go; minutes)
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests
 
 demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
 	$(BIN)/pulse demo $(if $(ONCE),--once)
