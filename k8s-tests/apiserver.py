@@ -80,9 +80,18 @@ class ApiServer:
         context = ssl._create_unverified_context()
         try:
             with urllib.request.urlopen(request, context=context, timeout=20) as answer:
-                return answer.status, json.load(answer)
+                return answer.status, _answer(answer.read())
         except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
+            return refused.code, _answer(refused.read())
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    """The object that it answered with; a path that nothing serves yet is answered in plain text."""
+    try:
+        found: dict[str, Any] = json.loads(body)
+    except ValueError:
+        return {"message": body.decode()}
+    return found
 
 
 @contextmanager
