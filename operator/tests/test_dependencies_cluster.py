@@ -136,6 +136,12 @@ CASES = [
         ("cannot be written to",),
     ),
     Case(
+        "invalid definition, primary live",
+        cluster(INITIALIZED, UNREADY, phase="Invalid cluster definition"),
+        "True",
+        "InvalidDefinition",
+    ),
+    Case(
         "invalid definition before the first instance",
         cluster(UNREADY, phase="Invalid cluster definition", phaseReason="bad size", currentPrimary=""),
         "False",
