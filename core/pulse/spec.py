@@ -69,7 +69,7 @@ class StrimziSource(Part, frozen=True):
         Annotated[str, _text("Namespace of the Kafka resource; the pipeline's own if absent.", _DNS_LABEL, 63)]
         | UnsetType
     ) = UNSET
-    listener: Annotated[str, _text("Name of the listener that clients use.", _DNS_LABEL, 25)] = "tls"
+    listener: Annotated[str, _text("Name of the listener that clients use.", r"^[a-z0-9]+$", 11)] = "tls"
     partitions: Annotated[int, Meta(description="Partitions of the events topic; it can grow.", ge=1, le=1000)] = 6
     replicas: (
         Annotated[int, Meta(description="Replicas of each topic; the broker's default if absent.", ge=1, le=9)]
