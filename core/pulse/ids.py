@@ -1,6 +1,6 @@
 """Event ids: the UUIDs that a producer supplies, and the ones derived for records that carry none.
 
-Layouts: RFC 9562, sections 5.7 (version 7) and 5.8 (version 8). An id is 16 bytes here, as Postgres stores it.
+Layout of the derived ones: RFC 9562, section 5.8 (version 8). An id is 16 bytes here, as Postgres stores it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,6 @@ def formatted(event_id: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def _stamped(milliseconds: int, tail: bytes, version: int) -> bytes:
-    lead = (min(max(milliseconds, 0), 0xFFFF_FFFF_FFFF)).to_bytes(6, "big")
-    return lead + bytes([version << 4 | tail[0] & 0x0F, tail[1], tail[2] & 0x3F | 0x80]) + tail[3:10]
-
-
-def uuid7(milliseconds: int, random_10_bytes: bytes) -> bytes:
-    """A UUIDv7: Unix milliseconds in the leading 48 bits, then random bits that the caller supplies."""
-    return _stamped(milliseconds, random_10_bytes, 7)
-
-
 def derived(milliseconds: int, *parts: bytes) -> bytes:
     """A UUIDv8 that is the same whenever it is derived from the same parts.
 
@@ -45,7 +35,9 @@ def derived(milliseconds: int, *parts: bytes) -> bytes:
     for part in parts:
         digest.update(len(part).to_bytes(4, "big"))
         digest.update(part)
-    return _stamped(milliseconds, digest.digest(), 8)
+    lead = min(max(milliseconds, 0), 0xFFFF_FFFF_FFFF).to_bytes(6, "big")
+    tail = digest.digest()
+    return lead + bytes([0x80 | tail[0] & 0x0F, tail[1], 0x80 | tail[2] & 0x3F]) + tail[3:]
 
 
 def of_record(kafka_ms: int, user_id: str, topic_id: bytes, partition: int, offset: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What a pipeline needs, with or without Kubernetes: its topics and their settings, its group and its roles.
+"""What a pipeline needs, with or without Kubernetes: its topics and their settings, and its group.
 
 Pure, and free of the words of any platform. The local stack turns a plan into processes; the operator turns it into
 manifests.
@@ -33,7 +33,6 @@ class Plan:
     events: Topic
     dlq: Topic
     group: str
-    roles: tuple[str, ...]
 
     @property
     def topics(self) -> tuple[Topic, Topic]:
@@ -65,5 +64,4 @@ def plan(
         replicas,
         {"retention.ms": "-1", "max.message.bytes": str(max_message_bytes + DEAD_LETTER_HEADROOM_BYTES)},
     )
-    roles = (names.INGEST_ROLE, names.TRANSFORM_ROLE, names.READER_ROLE)
-    return Plan(pipeline, events, dlq, names.consumer_group(pipeline), roles)
+    return Plan(pipeline, events, dlq, names.consumer_group(pipeline))
