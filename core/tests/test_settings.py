@@ -21,6 +21,10 @@ REQUIRED = {
     "PULSE_CONSUMER_GROUP": "shop-consumer",
     "PULSE_PIPELINE": "shop",
     "PULSE_DBT_PROJECT": "dbt",
+    "PULSE_OPERATOR_NAMESPACE": "pulse-system",
+    "PULSE_CONSUMER_IMAGE": "pulse-consumer:1",
+    "PULSE_SIMULATOR_IMAGE": "pulse-simulator:1",
+    "PULSE_TRANSFORM_IMAGE": "pulse-transform:1",
 }
 
 
