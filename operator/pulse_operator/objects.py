@@ -98,12 +98,19 @@ class Ref:
         return f"{self.kind.name} {self.namespace}/{self.name}" if self.namespace else f"{self.kind.name} {self.name}"
 
     @property
+    def folder(self) -> str:
+        """Where it is created, among its like."""
+        return self.kind.path(self._segment(self.namespace) if self.kind.namespaced else None)
+
+    @property
     def path(self) -> str:
         """Where the object is read and written."""
-        for segment in (self.namespace, self.name) if self.kind.namespaced else (self.name,):
-            if not _SEGMENT.fullmatch(segment):
-                raise ValueError(f"{self} cannot be asked for: {segment!r} is no name of an object or a namespace.")
-        return f"{self.kind.path(self.namespace)}/{self.name}"
+        return f"{self.folder}/{self._segment(self.name)}"
+
+    def _segment(self, text: str) -> str:
+        if not _SEGMENT.fullmatch(text):
+            raise ValueError(f"{self} cannot be asked for: {text!r} is no name of an object or a namespace.")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
