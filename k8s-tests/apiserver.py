@@ -1,17 +1,14 @@
-"""A real kube-apiserver on a real etcd, built from their Go modules once per machine and started on free ports.
+"""A real kube-apiserver on a real etcd, on free ports.
 
 It has no controllers and no nodes: objects are stored and checked, and nothing acts on them.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import json
-import os
-import shutil
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,69 +17,54 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-VERSION = "v1.34.4"
+from processes import running_process, wait_until
+
 TOKEN = "of-this-test-run"
-START_SECONDS = 60.0
-
-# Program -> (its module here, its package, its linker flags).
-PROGRAMS = {
-    "etcd": ("go-etcd", "go.etcd.io/etcd/server/v3", "-s -w"),
-    "kube-apiserver": (
-        "go-apiserver",
-        "k8s.io/kubernetes/cmd/kube-apiserver",
-        f"-s -w -X k8s.io/component-base/version.gitVersion={VERSION} "
-        "-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34",
-    ),
-}
-
-
-def built(cache: Path) -> dict[str, Path]:
-    """The programs, built if this machine has not built these very versions yet (minutes, with two cores)."""
-    if shutil.which("go") is None:
-        raise RuntimeError(
-            "Go is missing: these tests build a real API server from its modules. Install Go 1.24 or newer."
-        )
-    found = {}
-    for name, (module, package, flags) in PROGRAMS.items():
-        lock = hashlib.sha256((HERE / module / "go.sum").read_bytes() + flags.encode()).hexdigest()[:12]
-        program = cache / "kubernetes" / f"{name}-{lock}"
-        if not program.exists():
-            print(f"building {name} from its Go modules, once per machine", flush=True)
-            program.parent.mkdir(parents=True, exist_ok=True)
-            fresh = program.with_suffix(f".{os.getpid()}")
-            subprocess.run(
-                ["go", "build", "-trimpath", "-ldflags", flags, "-o", str(fresh), package],
-                cwd=HERE / module,
-                env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
-                check=True,
-            )
-            fresh.rename(program)
-        found[name] = program
-    return found
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
 class ApiServer:
-    """Where it listens. Whoever has the token is its administrator."""
+    """Where it listens, and the certificate to know it by. Whoever has the token is its administrator."""
 
     url: str
+    certificate: Path
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    def call(
+        self, method: str, path: str, body: Any = None, *, token: str = TOKEN, content_type: str = JSON
+    ) -> tuple[int, dict[str, Any]]:
         """The status and the answer of one request."""
         request = urllib.request.Request(
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {token}", "Content-Type": content_type},
         )
-        # Its certificate is made at every start, for this host alone.
-        context = ssl._create_unverified_context()
+        context = ssl.create_default_context(cafile=str(self.certificate))
         try:
             with urllib.request.urlopen(request, context=context, timeout=20) as answer:
                 return answer.status, _answer(answer.read())
         except urllib.error.HTTPError as refused:
             return refused.code, _answer(refused.read())
+
+    def kubeconfig(self, path: Path, token: str = TOKEN) -> Path:
+        """Writes a kubeconfig file for whoever has the token, the administrator unless said otherwise."""
+        authority = base64.b64encode(self.certificate.read_bytes()).decode()
+        cluster = {"server": self.url, "certificate-authority-data": authority}
+        # JSON is YAML too.
+        path.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": "pulse-test", "cluster": cluster}],
+                    "users": [{"name": "pulse-test", "user": {"token": token}}],
+                    "contexts": [{"name": "pulse-test", "context": {"cluster": "pulse-test", "user": "pulse-test"}}],
+                    "current-context": "pulse-test",
+                }
+            )
+        )
+        return path
 
 
 def _answer(body: bytes) -> dict[str, Any]:
@@ -95,57 +77,50 @@ def _answer(body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def running(programs: dict[str, Path], home: Path, ports: tuple[int, int, int]) -> Iterator[ApiServer]:
-    """Starts both, waits until they answer, and ends them."""
+def running(
+    etcd: Path, kube_apiserver: Path, home: Path, ports: tuple[int, int, int], *, service_accounts: bool = False
+) -> Iterator[ApiServer]:
+    """Starts both programs, waits until they answer, and ends them.
+
+    A pod needs a service account if these are wanted. They only come to be where controllers run.
+    """
     client_port, peer_port, api_port = ports
-    client, peer = f"http://127.0.0.1:{client_port}", f"http://127.0.0.1:{peer_port}"
-    (home / "tokens.csv").write_text(f"{TOKEN},admin,1,system:masters\n")
-    key = home / "service-accounts.pem"
-    subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
-    etcd = [
-        *("--data-dir", str(home / "etcd"), "--listen-client-urls", client, "--advertise-client-urls", client),
-        *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"),
-    ]
-    api = [
-        *("--etcd-servers", client, "--secure-port", str(api_port), "--bind-address", "127.0.0.1"),
-        *("--cert-dir", str(home / "certificates"), "--token-auth-file", str(home / "tokens.csv")),
-        *("--service-account-issuer", "https://tests", "--service-account-signing-key-file", str(key)),
-        *("--service-account-key-file", str(key), "--authorization-mode", "RBAC"),
-        *("--service-cluster-ip-range", "10.0.0.0/24", "--disable-admission-plugins", "ServiceAccount"),
-    ]
-    with (
-        _process([programs["etcd"], *etcd], home / "etcd.log"),
-        _process([programs["kube-apiserver"], *api], home / "kube-apiserver.log"),
-    ):
-        server = ApiServer(f"https://127.0.0.1:{api_port}")
-        _wait_until_ready(server, home / "kube-apiserver.log")
+    client = f"http://127.0.0.1:{client_port}"
+    server = ApiServer(f"https://127.0.0.1:{api_port}", home / "certificates" / "apiserver.crt")
+    storage = [etcd, *_etcd_words(home, client, f"http://127.0.0.1:{peer_port}")]
+    api = [kube_apiserver, *_api_words(home, client, api_port, service_accounts)]
+    log = home / "kube-apiserver.log"
+    with running_process(storage, home / "etcd.log"), running_process(api, log):
+        definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        wait_until(lambda: server.call("GET", definitions)[0] == 200, "the API server answers", log)
         yield server
 
 
-@contextmanager
-def _process(words: list[Any], log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
-        process = subprocess.Popen([str(word) for word in words], stdout=out, stderr=out)
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def service_account_key(home: Path) -> Path:
+    """The key that tokens of service accounts are signed with, made when first asked for."""
+    key = home / "service-accounts.pem"
+    if not key.exists():
+        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+    return key
 
 
-def _wait_until_ready(server: ApiServer, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            status, _ = server.call("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
-            if status == 200:
-                return
-        except OSError:
-            pass
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"The API server does not answer:\n{log.read_text()[-3000:]}")
-        time.sleep(0.2)
+def _etcd_words(home: Path, client: str, peer: str) -> list[object]:
+    return [
+        *("--data-dir", home / "etcd", "--listen-client-urls", client, "--advertise-client-urls", client),
+        *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"),
+        "--unsafe-no-fsync",  # nothing here has to outlive the run
+    ]
+
+
+def _api_words(home: Path, storage: str, port: int, service_accounts: bool) -> list[object]:
+    tokens = home / "tokens.csv"
+    tokens.write_text(f"{TOKEN},admin,1,system:masters\n")
+    key = service_account_key(home)
+    return [
+        *("--etcd-servers", storage, "--secure-port", port, "--bind-address", "127.0.0.1"),
+        *("--cert-dir", home / "certificates", "--token-auth-file", tokens),
+        *("--service-account-issuer", "https://tests", "--service-account-signing-key-file", key),
+        *("--service-account-key-file", key, "--authorization-mode", "RBAC"),
+        *("--service-cluster-ip-range", "10.0.0.0/24"),
+        *([] if service_accounts else ["--disable-admission-plugins", "ServiceAccount"]),
+    ]

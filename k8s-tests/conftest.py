@@ -1,4 +1,4 @@
-"""One API server for the whole run."""
+"""API servers for the run, started when first asked for: one that only stores and checks, one with controllers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import apiserver
+import definitions
 import pytest
-from apiserver import ApiServer, built, running
+from apiserver import ApiServer
+from controllers import running_controllers
+from programs import program
 
 from pulse_local import ports
 from pulse_local.paths import Paths
@@ -15,13 +19,43 @@ from pulse_local.paths import Paths
 
 @pytest.fixture(scope="session")
 def api_server(server_paths: Paths) -> Iterator[ApiServer]:
-    """A real kube-apiserver; the first run on a machine builds it."""
-    taken: set[int] = set()
-    for _ in range(3):
-        taken.add(ports.free_port(0, taken))
-    client, peer, api = taken
+    """A real kube-apiserver without controllers; the first run on a machine builds it."""
+    cache = server_paths.cache
+    etcd, kube_apiserver = program("etcd", cache), program("kube-apiserver", cache)
+    client, peer, api = _free_ports(3)
     with (
         tempfile.TemporaryDirectory() as home,
-        running(built(server_paths.cache), Path(home), (client, peer, api)) as up,
+        apiserver.running(etcd, kube_apiserver, Path(home), (client, peer, api)) as server,
     ):
-        yield up
+        yield server
+
+
+@pytest.fixture(scope="session")
+def strimzi_and_cnpg(api_server: ApiServer) -> ApiServer:
+    """The same API server, and it knows the kinds of Strimzi, of CloudNativePG and of Pulse."""
+    definitions.install(api_server)
+    return api_server
+
+
+@pytest.fixture(scope="session")
+def control_plane(server_paths: Paths) -> Iterator[ApiServer]:
+    """An API server of its own with the real controllers and every kind, but no node: tests write the pods' status."""
+    cache = server_paths.cache
+    etcd, kube_apiserver, manager = (
+        program(name, cache) for name in ("etcd", "kube-apiserver", "kube-controller-manager")
+    )
+    client, peer, api, metrics = _free_ports(4)
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        with apiserver.running(etcd, kube_apiserver, home, (client, peer, api), service_accounts=True) as server:
+            # Before the controllers start: the garbage collector looks for new kinds only now and then.
+            definitions.install(server)
+            with running_controllers(manager, server, home, metrics):
+                yield server
+
+
+def _free_ports(count: int) -> tuple[int, ...]:
+    taken: set[int] = set()
+    for _ in range(count):
+        taken.add(ports.free_port(0, taken))
+    return tuple(taken)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -10,23 +9,15 @@ from typing import Any
 import pytest
 from apiserver import ApiServer
 
-from pulse_operator.crd import definition
-
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PIPELINES = "/apis/pulse.dev/v1alpha1/namespaces/default/pulsepipelines"
 EXTERNAL = {"bootstrapServers": "kafka:9092", "topic": "events", "dlqTopic": "dlq"}
 
 
 @pytest.fixture(scope="module")
-def installed(api_server: ApiServer) -> ApiServer:
+def installed(strimzi_and_cnpg: ApiServer) -> ApiServer:
     """The API server with the CRD, ready to take pipelines."""
-    status, answer = api_server.call("POST", DEFINITIONS, definition())
-    assert status == 201, answer
-    deadline = time.monotonic() + 60
-    while api_server.call("GET", PIPELINES)[0] != 200:
-        assert time.monotonic() < deadline, "the CRD is not served"
-        time.sleep(0.2)
-    return api_server
+    return strimzi_and_cnpg
 
 
 def pipeline(name: str, **spec: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-module pulse/apiserver
+module pulse/kubernetes
 
 go 1.24.0
 

@@ -1,0 +1,87 @@
+"""The programs of Kubernetes that tests need, built from their Go modules once per machine.
+
+No binary is downloaded: where no image registry and no release page can be reached, the Go module proxy still can.
+A built program is kept under a name made of what it was built from, so a new version is never mistaken for an old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+KUBERNETES = "v1.34.4"
+GO = "1.26.8"  # the newest that one of the modules asks for
+
+_KUBERNETES_FLAGS = (
+    f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES} "
+    "-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a program is built from: a package of the modules that one folder here pins."""
+
+    folder: str
+    package: str
+    flags: str = "-s -w"
+
+    def fingerprint(self) -> str:
+        """Changes whenever another program would come out."""
+        locked = (HERE / "go" / self.folder / "go.sum").read_bytes()
+        return hashlib.sha256(locked + self.flags.encode()).hexdigest()[:12]
+
+
+def _kubernetes(name: str) -> Source:
+    return Source("kubernetes", f"k8s.io/kubernetes/cmd/{name}", _KUBERNETES_FLAGS)
+
+
+PROGRAMS = {
+    "etcd": Source("etcd", "go.etcd.io/etcd/server/v3"),
+    "helm": Source("helm", "helm.sh/helm/v3/cmd/helm"),
+    **{
+        name: _kubernetes(name)
+        for name in (
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-proxy",
+            "kube-scheduler",
+            "kubeadm",
+            "kubectl",
+            "kubelet",
+        )
+    },
+}
+
+
+def program(name: str, cache: Path) -> Path:
+    """The path of one of PROGRAMS, built if this machine has not built this very version yet (up to minutes)."""
+    source = PROGRAMS[name]
+    built = cache / "kubernetes" / f"{name}-{source.fingerprint()}"
+    if not built.exists():
+        built.parent.mkdir(parents=True, exist_ok=True)
+        _build(name, source, built)
+    return built
+
+
+def _build(name: str, source: Source, target: Path) -> None:
+    if shutil.which("go") is None:
+        raise RuntimeError(f"Go is missing and {name} is built from its modules: install Go {GO} or newer.")
+    print(f"building {name} from its Go modules, once per machine", flush=True)
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    # Another run may build the same program at this moment; whoever is last wins, with the same bytes.
+    try:
+        subprocess.run(
+            ["go", "build", "-trimpath", "-ldflags", source.flags, "-o", str(fresh), source.package],
+            cwd=HERE / "go" / source.folder,
+            env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
+            check=True,
+        )
+        fresh.rename(target)
+    finally:
+        fresh.unlink(missing_ok=True)
