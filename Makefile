@@ -3,7 +3,6 @@ PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MEMBERS := core operator images/consumer images/simulator images/transform local
-UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock format lint types imports check docs test test-apiserver demo bench-simulator bench-autoscaler clean
@@ -11,10 +10,10 @@ UV_VERSION := 0.13.8
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: requirements.lock Makefile $(addsuffix /pyproject.toml,$(MEMBERS))
+$(VENV)/.ready: requirements.lock requirements/uv.txt Makefile $(addsuffix /pyproject.toml,$(MEMBERS))
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pulse needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Say make PY=python3.11 (or newer).")'
 	@$(PY) -m venv $(VENV) || { echo "Python cannot make a virtual environment here. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
