@@ -27,7 +27,7 @@ from kit.pipeline import Pipeline
 from psycopg.conninfo import make_conninfo
 
 from pulse.adapters import kafka as kafka_adapter
-from pulse.names import INGEST_ROLE, TRANSFORM_ROLE
+from pulse.names import database_roles
 from pulse.plan import plan
 from pulse.settings import CommandSettings, DatabaseSettings
 from pulse_consumer.migrate import migrate
@@ -81,14 +81,15 @@ def _pipeline(broker: kafka.Broker, server: postgres.Server, home: Path) -> Pipe
         connection.execute("create database bench")
     dsn = server.dsn("bench")
     migrate(dsn, wanted.pipeline)
-    roles = []
+    roles = database_roles()
+    logged_in = []
     with psycopg.connect(dsn) as connection:
-        for role in (INGEST_ROLE, TRANSFORM_ROLE):
+        for role in (roles.ingest, roles.transform):
             connection.execute(f"alter role {role} login password '{PASSWORD}'".encode())
-            roles.append(DatabaseSettings(make_conninfo(dsn, user=role, password=PASSWORD)))
+            logged_in.append(DatabaseSettings(make_conninfo(dsn, user=role, password=PASSWORD)))
     logs = home / "logs"
     logs.mkdir()
-    return Pipeline(broker.settings, DatabaseSettings(dsn), roles[0], roles[1], wanted, logs)
+    return Pipeline(broker.settings, DatabaseSettings(dsn), *logged_in, wanted, logs)
 
 
 def watched(pipeline: Pipeline, seconds: float) -> list[Look]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pulse.env import Settings, setting
+from pulse.names import DEFAULT_ROLE_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,12 @@ class MigrateSettings(Settings):
     database: DatabaseSettings
     log: LogSettings
     pipeline: str = setting("PULSE_PIPELINE", "Name of the pipeline that the database belongs to.")
+    role_prefix: str = setting(
+        "PULSE_ROLE_PREFIX",
+        "What the names of the database roles begin with: shop makes shop_ingest and so on. Pipelines on one server "
+        "need one each.",
+        DEFAULT_ROLE_PREFIX,
+    )
 
 
 @dataclass(frozen=True, slots=True)

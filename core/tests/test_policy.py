@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import astuple
 from itertools import islice
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from pulse.backoff import delays
 from pulse.errors import SettingsError, Verdict
-from pulse.names import checked_pipeline
+from pulse.names import checked_pipeline, database_roles, role_prefix
 from pulse.plan import DEAD_LETTER_HEADROOM_BYTES, plan
 from pulse.sqlstate import verdict_of
 
@@ -61,6 +63,32 @@ def test_delays_grow_to_their_cap_and_differ_between_two_consumers() -> None:
 def test_a_name_that_would_break_a_topic_or_a_label_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="Pipeline name"):
         checked_pipeline(name)
+
+
+def test_roles_are_named_after_their_prefix() -> None:
+    assert astuple(database_roles()) == ("pulse_owner", "pulse_ingest", "pulse_transform", "pulse_reader")
+    assert database_roles(role_prefix("web-shop")).owner == "web_shop_owner"
+
+
+@given(st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True))
+def test_every_pipeline_has_roles_whose_names_postgres_keeps_whole(pipeline: str) -> None:
+    if not f"{pipeline}-".startswith(("pg-", "cnpg-")):
+        assert max(len(name.encode()) for name in astuple(database_roles(role_prefix(pipeline)))) <= 63
+
+
+@pytest.mark.parametrize(
+    ("prefix", "says"),
+    [
+        *(
+            (prefix, "use 1 to 40 lower-case letters")
+            for prefix in ("", "Shop", "1shop", "shop-1", "a" * 41, "a;", "a\n")
+        ),
+        *((prefix, "are reserved by Postgres") for prefix in ("pg", "pg_shop", "cnpg", "cnpg_shop")),
+    ],
+)
+def test_a_prefix_that_makes_no_role_is_refused(prefix: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=f"Role prefix {re.escape(repr(prefix))} is refused: .*{says}"):
+        database_roles(prefix)
 
 
 def test_the_events_topic_is_stamped_by_the_broker_and_the_dlq_has_room_for_every_event() -> None:

@@ -20,7 +20,6 @@ import psycopg
 from confluent_kafka.admin import AdminClient
 from rich.console import Console
 
-from pulse import names
 from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.errors import Stop
@@ -34,6 +33,7 @@ from pulse_local.output import program, say
 from pulse_local.processes import Process
 from pulse_local.services import postgres
 from pulse_local.stack import Forced, Stack
+from pulse_local.state import ROLES
 
 ONCE_SECONDS = 10.0
 TRANSFORM_EVERY_SECONDS = 30.0
@@ -253,7 +253,7 @@ class Demo:
 
     @contextmanager
     def _reading(self) -> Iterator[psycopg.Connection[Any]]:
-        with connect(self._local.state.dsn(names.READER_ROLE), "pulse-demo") as connection:
+        with connect(self._local.state.dsn(ROLES.reader), "pulse-demo") as connection:
             yield connection
 
     @contextmanager

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pulse import names
 from pulse.settings import ConsumerSettings, DatabaseSettings, KafkaSettings, TopicSettings
 from pulse_local import ports
 from pulse_local.services import postgres
-from pulse_local.state import PIPELINE, State
+from pulse_local.state import PIPELINE, ROLE_PREFIX, ROLES, State
 
 # Who connects to the database for a subcommand; the ones not named here work on the raw tables, as the consumer does.
-_ROLES = {"migrate": postgres.ADMIN, "transform": names.TRANSFORM_ROLE}
+_ROLES = {"migrate": postgres.ADMIN, "transform": ROLES.transform}
 
 # The dbt project of a checkout; an installed Pulse names its own.
 _DBT_PROJECT = Path(__file__).parents[2] / "dbt"
@@ -23,7 +22,7 @@ _DBT_PROJECT = Path(__file__).parents[2] / "dbt"
 
 def role_of(command: str) -> str:
     """The database role that a subcommand works as."""
-    return _ROLES.get(command, names.INGEST_ROLE)
+    return _ROLES.get(command, ROLES.ingest)
 
 
 def variables(state: State, command: str) -> dict[str, str]:
@@ -34,6 +33,7 @@ def variables(state: State, command: str) -> dict[str, str]:
         **DatabaseSettings(state.dsn(role_of(command))).to_env(),
         **TopicSettings(plan.events.name, plan.dlq.name, plan.group).to_env(),
         "PULSE_PIPELINE": PIPELINE,
+        "PULSE_ROLE_PREFIX": ROLE_PREFIX,
     }
     if (_DBT_PROJECT / "dbt_project.yml").is_file():
         known["PULSE_DBT_PROJECT"] = str(_DBT_PROJECT)

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from psycopg import sql
 
-from pulse import names
 from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.errors import Stop
 from pulse.settings import KafkaSettings
 from pulse_local import environment, ports
 from pulse_local.services import postgres
-from pulse_local.state import DATABASE, State
+from pulse_local.state import DATABASE, ROLES, State
 
 MIGRATE_TIMEOUT_SECONDS = 120
 
@@ -66,9 +65,9 @@ def migrate(state: State, env: Mapping[str, str], log: Path) -> None:
 def let_roles_log_in(state: State) -> None:
     """Gives the roles that the migrations made their passwords."""
     passwords = {
-        names.INGEST_ROLE: state.passwords.ingest,
-        names.TRANSFORM_ROLE: state.passwords.transform,
-        names.READER_ROLE: state.passwords.reader,
+        ROLES.ingest: state.passwords.ingest,
+        ROLES.transform: state.passwords.transform,
+        ROLES.reader: state.passwords.reader,
     }
     with connect(state.dsn(postgres.ADMIN), "pulse-local") as connection:
         for role, password in passwords.items():

@@ -22,6 +22,8 @@ from pulse_local.services import postgres
 
 PIPELINE = "demo"
 DATABASE = "pulse"
+ROLE_PREFIX = "pulse"
+ROLES = names.database_roles(ROLE_PREFIX)
 
 _VERSION = 1
 
@@ -77,9 +79,9 @@ class State:
         """The connection string of a role: one of Pulse's, or the administrator's."""
         passwords = {
             postgres.ADMIN: self.passwords.admin,
-            names.INGEST_ROLE: self.passwords.ingest,
-            names.TRANSFORM_ROLE: self.passwords.transform,
-            names.READER_ROLE: self.passwords.reader,
+            ROLES.ingest: self.passwords.ingest,
+            ROLES.transform: self.passwords.transform,
+            ROLES.reader: self.passwords.reader,
         }
         return postgres.dsn(self.ports.postgres, DATABASE, role, passwords[role])
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from pulse import names
 from pulse.errors import Stop
 from pulse_local import state
 from pulse_local.processes import Process
@@ -59,7 +58,7 @@ def test_a_restarted_process_takes_the_place_of_the_old_one() -> None:
 
 def test_every_role_has_a_connection_of_its_own() -> None:
     fresh = state.fresh()
-    roles = ("postgres", names.INGEST_ROLE, names.TRANSFORM_ROLE, names.READER_ROLE)
+    roles = ("postgres", state.ROLES.ingest, state.ROLES.transform, state.ROLES.reader)
     connections = {fresh.dsn(role) for role in roles}
     assert len(connections) == 4
     assert all(f"//{role}:" in fresh.dsn(role) for role in roles)

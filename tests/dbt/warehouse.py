@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from pulse.names import TRANSFORM_ROLE
+from pulse.names import database_roles
 from pulse.settings import DatabaseSettings, LogSettings, TransformSettings
 from pulse_consumer.migrate import migrate
 
@@ -29,6 +29,7 @@ from .reference import Row, Rules
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "dbt"
 TOPIC_ID = uuid.UUID(int=1)
+ROLE = database_roles().transform
 PASSWORD = "transform"
 RUN_SECONDS = 120
 WAIT_SECONDS = 60
@@ -48,7 +49,7 @@ def prepare(dsn: str) -> None:
     """Migrates the database, and lets the transformation's role log in."""
     migrate(dsn, "tests")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"alter role {TRANSFORM_ROLE} login password '{PASSWORD}'".encode())
+        connection.execute(f"alter role {ROLE} login password '{PASSWORD}'".encode())
 
 
 def load(dsn: str, history: History) -> None:
@@ -108,7 +109,7 @@ def settings(dsn: str, rules: Rules | None = None, project: Path = PROJECT) -> T
     """The settings of a run under the rules, as the role that owns nothing but the marts."""
     rules = rules or Rules()
     return TransformSettings(
-        DatabaseSettings(make_conninfo(dsn, user=TRANSFORM_ROLE, password=PASSWORD)),
+        DatabaseSettings(make_conninfo(dsn, user=ROLE, password=PASSWORD)),
         LogSettings(),
         str(project),
         session_gap=rules.session_gap,

@@ -10,7 +10,7 @@ import pytest
 from kit.pipeline import Pipeline
 from psycopg.conninfo import make_conninfo
 
-from pulse.names import INGEST_ROLE, TRANSFORM_ROLE
+from pulse.names import database_roles
 from pulse.plan import Plan
 from pulse.settings import DatabaseSettings
 from pulse_consumer.migrate import migrate
@@ -28,7 +28,8 @@ def logged_in(database: DatabaseSettings, role: str) -> DatabaseSettings:
 def pipeline(broker: Broker, database: DatabaseSettings, topics: Plan, tmp_path: Path) -> Iterator[Pipeline]:
     """A pipeline whose topics are empty and whose database is migrated; nothing runs yet."""
     migrate(database.dsn, topics.pipeline)
-    ingest, transform = logged_in(database, INGEST_ROLE), logged_in(database, TRANSFORM_ROLE)
+    roles = database_roles()
+    ingest, transform = logged_in(database, roles.ingest), logged_in(database, roles.transform)
     made = Pipeline(broker.settings, database, ingest, transform, topics, tmp_path)
     yield made
     made.close()

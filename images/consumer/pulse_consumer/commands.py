@@ -27,7 +27,7 @@ def _migrate(_args: Namespace, env: Mapping[str, str]) -> int:
 
     settings = MigrateSettings.from_env(env)
     log = logs.configure(settings.log, "migrate")
-    applied = migrate(settings.database.dsn, settings.pipeline)
+    applied = migrate(settings.database.dsn, settings.pipeline, settings.role_prefix)
     for migration in applied:
         log.info("migration_applied", migration=f"{migration.version:04d}_{migration.name}")
     log.info("database_migrated", applied=len(applied), pipeline=settings.pipeline)

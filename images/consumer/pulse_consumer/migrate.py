@@ -18,7 +18,7 @@ from psycopg import sql
 
 from pulse.adapters import postgres
 from pulse.errors import DatabaseWrong
-from pulse.names import INGEST_ROLE, READER_ROLE, TRANSFORM_ROLE, checked_pipeline
+from pulse.names import DEFAULT_ROLE_PREFIX, DatabaseRoles, checked_pipeline, database_roles
 
 LOCK = 0x50_75_6C_73_65  # "Pulse"
 OLDEST_SERVER = 150000
@@ -40,22 +40,24 @@ create table if not exists ops.pipeline (
     singleton boolean primary key default true check (singleton),
     name text not null
 );
+-- Databases from before the prefix could be chosen have the roles that it defaults to.
+alter table ops.pipeline add column if not exists role_prefix text not null default 'pulse';
 """
 
-_RIGHTS = f"""
-grant usage on schema raw to {INGEST_ROLE}, {TRANSFORM_ROLE};
-grant select, insert, update on raw.consumer_offsets to {INGEST_ROLE};
-grant select, insert on all tables in schema raw to {INGEST_ROLE};
-grant select on all tables in schema raw to {TRANSFORM_ROLE};
-grant usage on schema ops to {INGEST_ROLE}, {TRANSFORM_ROLE}, {READER_ROLE};
-grant select on ops.migrations, ops.pipeline to {INGEST_ROLE}, {TRANSFORM_ROLE}, {READER_ROLE};
-grant usage, create on schema staging, intermediate, marts to {TRANSFORM_ROLE};
-grant usage on schema marts to {READER_ROLE};
-grant select, insert, update on ops.dbt_runs, ops.dbt_results to {TRANSFORM_ROLE};
-grant select on ops.dbt_runs, ops.dbt_results to {READER_ROLE};
-alter default privileges for role {TRANSFORM_ROLE} in schema marts grant select on tables to {READER_ROLE};
-grant select on all tables in schema marts to {READER_ROLE};
-"""
+_RIGHTS = sql.SQL("""
+grant usage on schema raw to {ingest}, {transform};
+grant select, insert, update on raw.consumer_offsets to {ingest};
+grant select, insert on all tables in schema raw to {ingest};
+grant select on all tables in schema raw to {transform};
+grant usage on schema ops to {ingest}, {transform}, {reader};
+grant select on ops.migrations, ops.pipeline to {ingest}, {transform}, {reader};
+grant usage, create on schema staging, intermediate, marts to {transform};
+grant usage on schema marts to {reader};
+grant select, insert, update on ops.dbt_runs, ops.dbt_results to {transform};
+grant select on ops.dbt_runs, ops.dbt_results to {reader};
+alter default privileges for role {transform} in schema marts grant select on tables to {reader};
+grant select on all tables in schema marts to {reader};
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,18 @@ def shipped() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-def migrate(dsn: str, pipeline: str, migrations: Sequence[Migration] | None = None) -> list[Migration]:
-    """Applies what is missing, returns it. DatabaseWrong if the database is another pipeline's, newer, or altered."""
+def migrate(
+    dsn: str,
+    pipeline: str,
+    role_prefix: str = DEFAULT_ROLE_PREFIX,
+    migrations: Sequence[Migration] | None = None,
+) -> list[Migration]:
+    """Applies what is missing, returns it.
+
+    DatabaseWrong if the database is another pipeline's, has other roles, is newer, or was altered.
+    """
     checked_pipeline(pipeline)
+    roles = database_roles(role_prefix)
     wanted = shipped() if migrations is None else list(migrations)
     with postgres.connect(dsn, "pulse-migrate") as connection, postgres.translating("Migrating"):
         if connection.info.server_version < OLDEST_SERVER:
@@ -91,9 +102,10 @@ def migrate(dsn: str, pipeline: str, migrations: Sequence[Migration] | None = No
                 f"Postgres {connection.info.server_version // 10000} is too old: Pulse needs 15 or newer."
             )
         connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-        _create_roles(connection)
         connection.execute(_PREPARE)
-        _claim(connection, pipeline)
+        _claim(connection, pipeline, role_prefix)
+        _create_roles(connection, roles)
+        _join(connection, roles.transform)
         missing = _missing(connection, wanted)
         for migration in missing:
             with postgres.translating(f"Migration {migration.version:04d}_{migration.name}"):
@@ -102,13 +114,22 @@ def migrate(dsn: str, pipeline: str, migrations: Sequence[Migration] | None = No
                 "insert into ops.migrations (version, name, checksum) values (%s, %s, %s)",
                 (migration.version, migration.name, migration.checksum),
             )
-        connection.execute(_RIGHTS)
+        connection.execute(_rights(roles))
     return missing
 
 
-def _create_roles(connection: psycopg.Connection[Any]) -> None:
+def _rights(roles: DatabaseRoles) -> sql.Composed:
+    """What each role may do, granted again by every run: tables of later migrations are in it too."""
+    return _RIGHTS.format(
+        ingest=sql.Identifier(roles.ingest),
+        transform=sql.Identifier(roles.transform),
+        reader=sql.Identifier(roles.reader),
+    )
+
+
+def _create_roles(connection: psycopg.Connection[Any], roles: DatabaseRoles) -> None:
     """Creates the roles that are missing, without a login: whoever runs the database decides how they log in."""
-    for role in (INGEST_ROLE, TRANSFORM_ROLE, READER_ROLE):
+    for role in (roles.ingest, roles.transform, roles.reader):
         if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
             try:
                 with connection.transaction():
@@ -119,19 +140,43 @@ def _create_roles(connection: psycopg.Connection[Any]) -> None:
                 ) from refused
             except psycopg.errors.DuplicateObject:
                 pass  # roles belong to the server: a migration of another database was quicker
-    # "alter default privileges for role" needs membership, which a superuser has and an owner must be given.
-    member = connection.execute("select pg_has_role(current_user, %s, 'member')", (TRANSFORM_ROLE,)).fetchone()
-    if member is None or not member[0]:
-        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(TRANSFORM_ROLE)))
 
 
-def _claim(connection: psycopg.Connection[Any], pipeline: str) -> None:
-    connection.execute("insert into ops.pipeline (name) values (%s) on conflict do nothing", (pipeline,))
-    row = connection.execute("select name from ops.pipeline").fetchone()
-    if row is None or row[0] != pipeline:
+def _join(connection: psycopg.Connection[Any], transform: str) -> None:
+    """Makes this user a member of the role whose default privileges it alters, with the use of the role's rights.
+
+    A superuser has them, an owner is given them. Whoever creates a role may only administer it, until he grants himself
+    the rest.
+    """
+    row = connection.execute("select pg_has_role(%s, 'usage'), current_user", (transform,)).fetchone()
+    if row is None or row[0]:
+        return
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(transform)))
+    except psycopg.errors.InsufficientPrivilege as refused:
         raise DatabaseWrong(
-            f"This database belongs to pipeline {row[0] if row else None!r}, not to {pipeline!r}: give each "
-            "a database of its own."
+            f"User {row[1]} has to be a member of role {transform} and may not make itself one. Do it first: "
+            f"grant {transform} to {row[1]};"
+        ) from refused
+
+
+def _claim(connection: psycopg.Connection[Any], pipeline: str, role_prefix: str) -> None:
+    connection.execute(
+        "insert into ops.pipeline (name, role_prefix) values (%s, %s) on conflict do nothing", (pipeline, role_prefix)
+    )
+    row = connection.execute("select name, role_prefix from ops.pipeline").fetchone()
+    name, prefix = row if row else (None, None)
+    if name != pipeline:
+        raise DatabaseWrong(
+            f"This database belongs to pipeline {name!r}, not to {pipeline!r}: give each a database of its own."
+        )
+    if prefix != role_prefix:
+        # Granting to the new roles as well would let the old ones in for ever, and leave them owners of the marts.
+        raise DatabaseWrong(
+            f"This database was migrated for roles named {prefix}_…, not {role_prefix}_…: set PULSE_ROLE_PREFIX to "
+            f"{prefix}. To change it, rename the roles {prefix}_ingest, {prefix}_transform and {prefix}_reader with "
+            f"`alter role … rename to …`, and write {role_prefix} into ops.pipeline.role_prefix."
         )
 
 

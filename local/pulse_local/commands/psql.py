@@ -8,12 +8,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from pulse import names
 from pulse.cli import Command
 from pulse.errors import Stop
 from pulse_local import stack
 from pulse_local.output import say
 from pulse_local.services import postgres
+from pulse_local.state import ROLES
 
 READER_NOTE = "The reader sees the marts; `pulse psql --admin` sees the raw tables too."
 
@@ -28,7 +28,7 @@ def _run(words: Namespace, env: Mapping[str, str]) -> int:
     if not local.is_running(stack.POSTGRES):
         raise Stop("Postgres does not run: `pulse up` starts the local stack.")
     program = str(postgres.installed() / "bin" / "psql")
-    dsn = local.state.dsn(postgres.ADMIN if words.admin else names.READER_ROLE)
+    dsn = local.state.dsn(postgres.ADMIN if words.admin else ROLES.reader)
     argv = [program, "--set=ON_ERROR_STOP=1", *(f"--command={statement}" for statement in words.command)]
     sys.stdout.flush()
     variables = {**env, **_libpq(dsn)}
