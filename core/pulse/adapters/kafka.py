@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from pulse.errors import KafkaUnavailable, Stop
+from pulse.facts import KafkaAccess
 from pulse.plan import Topic
 from pulse.settings import KafkaSettings
 
@@ -17,8 +18,9 @@ ADMIN_TIMEOUT_SECONDS = 20.0
 # For clients that live for one question or one file: librdkafka would repeat the same line on stderr all the while.
 QUIET: dict[str, Any] = {"log_level": 0}
 
-# Kafka's own names for the properties that settings may fill.
-_OPTIONAL = {
+# Kafka's own names for the properties that may be filled. Settings name files with certificates, an access holds their
+# text.
+_FROM_SETTINGS = {
     "sasl.mechanism": "sasl_mechanism",
     "sasl.username": "sasl_username",
     "sasl.password": "sasl_password",
@@ -26,17 +28,32 @@ _OPTIONAL = {
     "ssl.certificate.location": "ssl_certificate",
     "ssl.key.location": "ssl_key",
 }
+_FROM_ACCESS = {
+    "sasl.mechanism": "mechanism",
+    "sasl.username": "username",
+    "sasl.password": "password",
+    "ssl.ca.pem": "ca",
+    "ssl.certificate.pem": "certificate",
+    "ssl.key.pem": "key",
+}
 
 
 def client_config(settings: KafkaSettings, **extra: Any) -> dict[str, Any]:
     """librdkafka's configuration for a client; `extra` takes underscores for dots."""
-    config: dict[str, Any] = {
-        "bootstrap.servers": settings.bootstrap_servers,
-        "security.protocol": settings.security_protocol,
-        "client.id": "pulse",
-    }
-    for key, attribute in _OPTIONAL.items():
-        value = getattr(settings, attribute)
+    return _config(settings.bootstrap_servers, settings.security_protocol, settings, _FROM_SETTINGS, extra)
+
+
+def access_config(access: KafkaAccess, **extra: Any) -> dict[str, Any]:
+    """The same for an access: its certificates and its key stay in memory."""
+    return _config(access.bootstrap_servers, access.protocol, access, _FROM_ACCESS, extra)
+
+
+def _config(
+    servers: str, protocol: str, source: object, properties: Mapping[str, str], extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    config: dict[str, Any] = {"bootstrap.servers": servers, "security.protocol": protocol, "client.id": "pulse"}
+    for key, attribute in properties.items():
+        value = getattr(source, attribute)
         if value:
             config[key] = value
     config.update({key.replace("_", "."): value for key, value in extra.items()})

@@ -1,0 +1,100 @@
+"""What is asked about a pipeline, what comes back, and Kafka's errors in words a person can act on. Opens nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from confluent_kafka import KafkaError
+
+from pulse_operator.scaling.observation import PartitionOffsets
+
+Kind = Literal[
+    "AccessInvalid",  # no client can be made of the access
+    "AuthenticationFailed",  # the brokers refuse the user
+    "TlsFailed",  # no agreement on certificates
+    "Unreachable",  # no connection to any broker
+    "TimedOut",  # connected, and no answer in time
+    "Denied",  # the user lacks a right
+    "NoTopic",
+    "NameInvalid",  # Kafka allows no topic or group of this name
+    "Refused",  # any other error that a broker answers with
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The group whose lag is asked, and the topic that it reads."""
+
+    topic: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why the lag cannot be told: a word for programs and a sentence for people."""
+
+    kind: Kind
+    reason: str
+
+
+Answer = Mapping[int, PartitionOffsets] | Unknown
+
+_TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
+_TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT})
+_TRANSPORT = frozenset({KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._ALL_BROKERS_DOWN})
+_NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
+
+
+def invalid_name(wanted: Wanted) -> Unknown | None:
+    """Names that must not reach the client: it would refuse the whole question, or cut the name short."""
+    if not _TOPIC.fullmatch(wanted.topic):
+        return Unknown("NameInvalid", f"Kafka allows no topic of the name {wanted.topic!r}: mend the topic's name.")
+    if not wanted.group or not wanted.group.isprintable():
+        return Unknown("NameInvalid", f"The group's name {wanted.group!r} cannot be asked for: mend the group's name.")
+    return None
+
+
+def of_topic(topic: str, user: str, error: KafkaError) -> Unknown:
+    """An error that a broker gave for one topic."""
+    if error.code() in _NO_TOPIC:
+        return Unknown("NoTopic", f"Topic {topic} or one of its partitions is not there ({error.str()}).")
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        return Unknown("Denied", f"Kafka does not let {user} look at topic {topic}: grant it Describe on the topic.")
+    return Unknown("Refused", f"Kafka does not tell the offsets of topic {topic}: {error.str()}.")
+
+
+def of_group(group: str, user: str, error: KafkaError) -> Unknown:
+    """An error that a broker gave for one group."""
+    if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return Unknown("Denied", f"Kafka does not let {user} look at group {group}: grant it Describe on the group.")
+    return Unknown("Refused", f"Kafka does not tell the offsets of group {group}: {error.str()}.")
+
+
+def of_connection(servers: str, user: str, error: KafkaError) -> Unknown:
+    """An error of the connection itself."""
+    if error.code() == KafkaError._AUTHENTICATION:
+        return Unknown(
+            "AuthenticationFailed",
+            f"Kafka at {servers} refuses {user}: {error.str()}. Check its name, its password and the listener.",
+        )
+    if error.code() == KafkaError._SSL:
+        return Unknown(
+            "TlsFailed",
+            f"No secure connection to Kafka at {servers} as {user}: {error.str()}. "
+            "Check the CA, the client's certificate and the listener.",
+        )
+    return Unknown("Unreachable", f"Kafka at {servers} cannot be reached: {error.str()}. Check address and network.")
+
+
+def is_silence(error: KafkaError) -> bool:
+    """Whether nobody answered, so that only the connection can tell why."""
+    return error.code() in _TIMEOUTS | _TRANSPORT
+
+
+def most_telling(errors: Sequence[KafkaError]) -> KafkaError | None:
+    """Of a connection's errors the one to show: the latest that says more than that all brokers are gone."""
+    telling = [error for error in errors if error.code() != KafkaError._ALL_BROKERS_DOWN] or errors
+    return telling[-1] if telling else None

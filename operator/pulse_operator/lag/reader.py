@@ -1,0 +1,96 @@
+"""Reads the lag of many pipelines: one client for all that share an access, one thread for each access that is asked.
+
+It is called from one thread, again and again. Whatever is wrong with one pipeline or one access is in its own answer;
+the time a look takes is that of the slowest access, and at most some seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from confluent_kafka import KafkaException
+
+from pulse.facts import KafkaAccess
+from pulse_operator.lag.answer import Answer, Unknown, Wanted, invalid_name
+from pulse_operator.lag.connection import Connection
+from pulse_operator.lag.look import look
+from pulse_operator.lag.memory import Memory
+
+UNUSED_SECONDS = 300.0
+
+# They only wait. More accesses than this that are all silent would take turns, those that answered last time first.
+_THREADS = 128
+
+
+class LagReader:
+    """Admin clients shared by identical access (bootstrap + credentials), closed when unused for some minutes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._accesses: dict[KafkaAccess, _Access] = {}
+        self._turn = threading.Lock()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lag")
+
+    def read(self, wanted: Mapping[Hashable, tuple[KafkaAccess, Wanted]]) -> Mapping[Hashable, Answer]:
+        """The offsets of every partition, or why they are not known, under the key of each pipeline."""
+        groups: dict[KafkaAccess, set[Wanted]] = {}
+        for access, one in wanted.values():
+            groups.setdefault(access, set()).add(one)
+        with self._turn:
+            now = self._clock()
+            self._close_unused(groups, now)
+            asked = [(self._accesses.setdefault(access, _Access(access)), ones) for access, ones in groups.items()]
+            asked.sort(key=lambda pair: pair[0].failed)
+            futures = {one.access: self._pool.submit(one.look, ones, now) for one, ones in asked}
+            answers = {access: future.result() for access, future in futures.items()}
+        return {key: answers[access][one] for key, (access, one) in wanted.items()}
+
+    def close(self) -> None:
+        """Closes every client. The reader is not used again."""
+        with self._turn:
+            self._pool.shutdown()
+            self._accesses.clear()
+
+    def _close_unused(self, used: Collection[KafkaAccess], now: float) -> None:
+        for access, one in list(self._accesses.items()):
+            if access not in used and now - one.used >= UNUSED_SECONDS:
+                del self._accesses[access]  # the client closes with its last reference
+
+
+class _Access:
+    """One access: its connection, once it could be made, and what its answers left to remember."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self.access = access
+        self.used = 0.0
+        self.failed = False
+        self._connection: Connection | None = None
+        self._memory = Memory()
+
+    def look(self, wanted: Collection[Wanted], now: float) -> dict[Wanted, Answer]:
+        """The answer for each; never raises for what a broker or a setting can do."""
+        self.used = now
+        self._memory.keep_only(wanted)
+        answers: dict[Wanted, Answer] = {one: bad for one in wanted if (bad := invalid_name(one))}
+        askable = [one for one in wanted if one not in answers]
+        try:
+            self._connection = self._connection or Connection(self.access)
+        except (KafkaException, ValueError) as refused:
+            invalid = self._invalid(refused)
+            return answers | dict.fromkeys(askable, invalid)
+        answers |= look(self._connection, self._memory, askable, now)
+        self.failed = all(isinstance(told, Unknown) for told in answers.values())
+        if not self.failed:
+            self._connection.forget_errors()
+        return answers
+
+    def _invalid(self, refused: Exception) -> Unknown:
+        why = refused.args[0].str() if isinstance(refused, KafkaException) else refused
+        return Unknown(
+            "AccessInvalid",
+            f"No client can be made for Kafka at {self.access.bootstrap_servers}: {why}. "
+            "Mend the address, the CA or the credentials.",
+        )
