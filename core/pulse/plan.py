@@ -14,6 +14,12 @@ from pulse import names
 # A dead letter carries the whole record and, in its headers, why it is one.
 DEAD_LETTER_HEADROOM_BYTES = 256 * 1024
 
+# As many replicas as the broker makes by itself; Kafka's own word for it.
+BROKERS_REPLICAS = -1
+
+_HOUR_MS = 3_600_000
+_RETENTION_UNITS_MS = {"h": _HOUR_MS, "d": 24 * _HOUR_MS}
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -37,6 +43,11 @@ class Plan:
     @property
     def topics(self) -> tuple[Topic, Topic]:
         return self.events, self.dlq
+
+
+def milliseconds(retention: str) -> int:
+    """`7d` or `12h`, as the spec writes it, in milliseconds."""
+    return int(retention[:-1]) * _RETENTION_UNITS_MS[retention[-1]]
 
 
 def plan(

@@ -1,0 +1,30 @@
+"""Who may connect to the pods of a pipeline: nobody, but for the consumers' port of probes and metrics. Pure.
+
+Nothing is said about where the pods may connect to. Brokers and databases tell their addresses themselves, and they may
+be pods, load balancers or machines far away; a rule that allowed all of that would forbid nothing, and a narrower one
+would cut off a pipeline on the day that a broker moves. Who knows the addresses can add a policy of their own.
+"""
+
+from __future__ import annotations
+
+from pulse_operator.objects import NETWORK_POLICY, Manifest
+from pulse_operator.render import consumer, migrate, simulator, transform
+from pulse_operator.render.inputs import Inputs, Wanted, selector, workload
+
+
+def policies(inputs: Inputs) -> list[Wanted]:
+    """One for each component that has pods."""
+    # Anybody may look at metrics: where Prometheus runs, and under which labels, is not ours to know.
+    metrics = [{"ports": [{"port": consumer.HEALTH_PORT, "protocol": "TCP"}]}]
+    closed = [migrate.COMPONENT, transform.COMPONENT]
+    if inputs.spec.simulator.enabled:
+        closed.append(simulator.COMPONENT)
+    return [
+        _policy(inputs, consumer.COMPONENT, {"ingress": metrics}),
+        *(_policy(inputs, component, {}) for component in closed),
+    ]
+
+
+def _policy(inputs: Inputs, component: str, allowed: Manifest) -> Manifest:
+    spec = {"podSelector": {"matchLabels": selector(inputs, component)}, "policyTypes": ["Ingress"], **allowed}
+    return workload(inputs, inputs.home(NETWORK_POLICY, component), component, spec=spec)
