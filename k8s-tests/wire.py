@@ -34,6 +34,12 @@ class Wire:
         """Nothing gets through any more, and nobody is told."""
         self._open.clear()
 
+    def strand(self) -> None:
+        """As `freeze`, for the connections of now and for ever; new ones work."""
+        self._open.clear()
+        self._open = asyncio.Event()
+        self._open.set()
+
     def mend(self) -> None:
         """Forwards again."""
         self._refusing = False
@@ -50,19 +56,21 @@ class Wire:
             ends = {writer, their_writer}
             self._writers |= ends
             try:
-                await asyncio.gather(self._pump(reader, their_writer), self._pump(their_reader, writer))
+                passing = self._open
+                await asyncio.gather(_pump(reader, their_writer, passing), _pump(their_reader, writer, passing))
             finally:
                 self._writers -= ends
                 their_writer.transport.abort()
         writer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while chunk := await reader.read(CHUNK):
-            await self._open.wait()
-            writer.write(chunk)
-            await writer.drain()
-        with suppress(OSError):
-            writer.write_eof() if writer.can_write_eof() else None
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: asyncio.Event) -> None:
+    while chunk := await reader.read(CHUNK):
+        await passing.wait()
+        writer.write(chunk)
+        await writer.drain()
+    with suppress(OSError):
+        writer.write_eof() if writer.can_write_eof() else None
 
 
 @asynccontextmanager
