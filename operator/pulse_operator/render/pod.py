@@ -15,7 +15,7 @@ from pulse_operator.render.inputs import Inputs, selector
 from pulse_operator.render.quantity import canonical
 
 # The user that Pulse's images are made for. Nothing in them is writable to it but /tmp.
-USER_ID = 10001
+USER_ID = 65532
 _SCRATCH_SIZE = "256Mi"
 _READABLE = 0o444
 

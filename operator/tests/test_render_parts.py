@@ -1,0 +1,87 @@
+"""Amounts and connection strings, rule by rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from pulse_operator.render.dsn import place, secured
+from pulse_operator.render.quantity import canonical
+
+CA = "/etc/pulse/credentials/postgres-ca.crt"
+
+# k8s-tests/operator/test_render.py asks a real API server.
+QUANTITIES = {
+    "0": "0",
+    "0Mi": "0",
+    "1": "1",
+    "1000m": "1",
+    "0.5": "500m",
+    "1.5": "1500m",
+    "0.0001": "100u",
+    "250m": "250m",
+    "2000m": "2",
+    "1500m": "1500m",
+    "1024Mi": "1Gi",
+    "1536Mi": "1536Mi",
+    "1.5Gi": "1536Mi",
+    "0.5Ki": "512",
+    "0.1Gi": "107374182400m",
+    "1024Gi": "1Ti",
+    "512Ki": "512Ki",
+    "2048": "2048",
+    "128000000": "128M",
+    "1k": "1k",
+    "1000k": "1M",
+    "1.25G": "1250M",
+    "007": "7",
+    "100.0m": "100m",
+    "0.0000000001": "1n",
+}
+
+
+@pytest.mark.parametrize("text", QUANTITIES)
+def test_an_amount_is_written_as_the_api_server_stores_it(text: str) -> None:
+    assert canonical(text) == QUANTITIES[text]
+    assert canonical(canonical(text)) == canonical(text)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "becomes"),
+    [
+        ("postgresql://u:p@h/d", f"postgresql://u:p@h/d?sslmode=verify-full&sslrootcert={CA}"),
+        ("postgresql://h/d?sslmode=require", f"postgresql://h/d?sslmode=require&sslrootcert={CA}"),
+        ("postgres://h/d?sslmode=disable&sslrootcert=/mine", "postgres://h/d?sslmode=disable&sslrootcert=/mine"),
+        ("host=h dbname=d", f"host=h dbname=d sslmode=verify-full sslrootcert={CA}"),
+        ("host=h password='sslmode=x sslrootcert=y'", None),
+    ],
+)
+def test_a_ca_is_named_unless_the_connection_string_says_how(dsn: str, becomes: str | None) -> None:
+    assert secured(dsn, CA) == (becomes or f"{dsn} sslmode=verify-full sslrootcert={CA}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql://u:p@h:5432/d", "postgresql://v:q@h:5432/d"),
+        ("postgresql://u:p%40x@h/d?sslmode=require", "postgresql://h/d?password=q&user=v"),
+        ("host=h dbname=d password='a b' user=u", "user=v dbname=d password=host=x host=h"),
+        ("host=h password='host=other'", "password = 'it\\'s' host = h"),
+    ],
+)
+def test_who_asks_does_not_change_the_place(one: str, other: str) -> None:
+    assert place(one) == place(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql://u:p@h/d", "postgresql://u:p@h/e"),
+        ("postgresql://u:p@h/d", "postgresql://u:p@i/d"),
+        ("postgresql://h1,h2/d", "postgresql://h1,h3/d"),
+        ("postgresql:///d?host=a", "postgresql:///d?host=b"),
+        ("host=h dbname=d", "host=h dbname=e"),
+        ("host=h port=1", "host=h port=2"),
+    ],
+)
+def test_another_database_is_another_place(one: str, other: str) -> None:
+    assert place(one) != place(other)
