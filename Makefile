@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MEMBERS := core operator images/consumer images/simulator images/transform local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs test test-apiserver demo bench-simulator bench-autoscaler clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver demo bench-simulator bench-autoscaler clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ docs: setup ## write the generated reference pages
 	$(BIN)/python docs/generate.py
 
 check: lint types imports ## lint, types and import rules
+
+golden: setup ## write the manifests that the rendering is held to anew; read the diff
+	PYTHONPATH=tests $(BIN)/python -m kit.golden
 
 test: setup ## every test, with the real broker and database that the suite starts itself
 	$(BIN)/pytest
