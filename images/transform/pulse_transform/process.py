@@ -18,6 +18,9 @@ from psycopg import pq
 # How long dbt may take to cancel its queries when it is told to stop.
 STOP_SECONDS = 15.0
 
+# Those of libpq's variables that name a file: dbt runs in a directory of its own, and still has to find them.
+_FILES = frozenset({"PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR", "PGPASSFILE"})
+
 # Log records of dbt that end a model or a test.
 _ENDED = frozenset({"LogModelResult", "LogTestResult"})
 
@@ -63,7 +66,13 @@ def child_environment(env: Mapping[str, str], dsn: str, address: Mapping[str, st
     options = [(option.envvar, option.val) for option in pq.Conninfo.parse(dsn.encode())]
     connection = {name.decode(): value.decode() for name, value in options if name is not None and value is not None}
     kept = {name: value for name, value in env.items() if not name.startswith(("DBT_", "PULSE_"))}
-    return {**kept, **connection, **address, "PULSE_DBT_THREADS": str(threads), "DO_NOT_TRACK": "1"}
+    found = {name: _from_anywhere(name, value) for name, value in {**kept, **connection}.items()}
+    return {**found, **address, "PULSE_DBT_THREADS": str(threads), "DO_NOT_TRACK": "1"}
+
+
+def _from_anywhere(name: str, value: str) -> str:
+    is_file = name in _FILES and value not in ("", "system")  # the system's certificates are no file
+    return str(Path(value).absolute()) if is_file else value
 
 
 def run_dbt(arguments: Sequence[str], env: Mapping[str, str], scratch: Path, progress: Progress) -> DbtOutcome:

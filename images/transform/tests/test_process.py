@@ -63,6 +63,16 @@ def test_a_selection_and_a_full_refresh_are_handed_on() -> None:
     assert "--full-refresh" in words
 
 
+def test_files_that_are_named_from_here_are_found_from_the_directory_of_dbt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env = child_environment({"PGSSLKEY": "my.key"}, "host=h sslrootcert=certs/ca.crt sslcert=/my.crt", {}, 1)
+    assert (env["PGSSLROOTCERT"], env["PGSSLKEY"]) == (str(tmp_path / "certs/ca.crt"), str(tmp_path / "my.key"))
+    assert env["PGSSLCERT"] == "/my.crt"
+    assert child_environment({}, "sslrootcert=system", {}, 1)["PGSSLROOTCERT"] == "system"
+
+
 def test_the_database_reaches_dbt_as_libpq_variables_and_nothing_else_of_ours_does() -> None:
     ambient = {"PATH": "/bin", "PULSE_DATABASE_DSN": "secret", "DBT_TARGET": "other", "PGSSLROOTCERT": "/ca"}
     env = child_environment(
