@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,14 @@ def make_roles(connection: psycopg.Connection[Any], roles: DatabaseRoles) -> Non
     for role in (roles.ingest, roles.transform, roles.reader, roles.owner):
         execute(connection, f"create role {{}} login password '{PASSWORD}'", role)
     execute(connection, "grant {} to {}", roles.transform, roles.owner)
+
+
+def new_administrator(server: postgres.Server, prefix: str) -> str:
+    """One like that of a managed database: what he creates he may administer, and not yet use."""
+    name = f"{prefix}_administrator"
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        execute(connection, f"create role {{}} login createrole password '{PASSWORD}'", name)
+    return name
 
 
 @contextmanager
@@ -130,14 +139,24 @@ def test_the_reader_sees_the_marts_that_the_transform_makes_later(postgres_serve
 
 
 def test_a_user_who_may_only_create_roles_can_migrate(postgres_server: postgres.Server) -> None:
-    """The administrator of a managed database is one: what he creates he may administer, and not yet use."""
     prefix = new_prefix()
-    administrator = f"{prefix}_administrator"
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
-        execute(connection, f"create role {{}} login createrole password '{PASSWORD}'", administrator)
+    administrator = new_administrator(postgres_server, prefix)
     with owned_database(postgres_server, administrator) as dsn:
         applied = migrate(make_conninfo(dsn, user=administrator, password=PASSWORD), "shop", prefix)
         assert len(applied) == len(shipped())
+
+
+def test_databases_that_are_migrated_together_share_the_roles_that_the_first_makes(
+    postgres_server: postgres.Server,
+) -> None:
+    prefix = new_prefix()
+    administrator = new_administrator(postgres_server, prefix)
+    with ExitStack() as stack:
+        databases = [stack.enter_context(owned_database(postgres_server, administrator)) for _ in range(4)]
+        own = [make_conninfo(dsn, user=administrator, password=PASSWORD) for dsn in databases]
+        with ThreadPoolExecutor() as threads:
+            applied = list(threads.map(lambda dsn: migrate(dsn, "shop", prefix), own))
+    assert [len(one) for one in applied] == [len(shipped())] * 4
 
 
 def test_an_owner_without_the_roles_is_told_to_create_them(postgres_server: postgres.Server) -> None:

@@ -138,7 +138,7 @@ def _create_roles(connection: psycopg.Connection[Any], roles: DatabaseRoles) -> 
                 raise DatabaseWrong(
                     f"Role {role} is missing and this user may not create it. Do it first: create role {role} nologin;"
                 ) from refused
-            except psycopg.errors.DuplicateObject:
+            except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                 pass  # roles belong to the server: a migration of another database was quicker
 
 
