@@ -144,6 +144,17 @@ def _status() -> dict[str, Any]:
             total=_whole("Over all partitions."),
             drainSeconds=_whole("Seconds until the backlog is worked off at the present rate; absent if unknown."),
             measuredAt=_time("When it was measured."),
+            partitions={
+                "type": "array",
+                "description": "Each partition by itself.",
+                "items": {
+                    **_object("One partition.", partition=_whole("Its number."), lag=_whole("Records.")),
+                    "required": ["partition"],
+                },
+                "maxItems": 1000,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["partition"],
+            },
             stalledPartitions={
                 "type": "array",
                 "description": "Partitions whose offset does not move although others' do.",
@@ -167,6 +178,7 @@ def _status() -> dict[str, Any]:
             lastFailureTime=_time("When the last failed run ended."),
             message=_words("What failed, if the newest run did.", 1024),
         ),
+        autoscaler=_words("What the autoscaler goes on from after a restart; no interface for others.", 65_536),
     )
 
 

@@ -45,7 +45,7 @@ CASES = [
         user(told=None),
         "False",
         "NotPickedUp",
-        ("empty status for 600 s", "label strimzi.io/cluster", "user operator runs"),
+        ("empty status for more than 180 s", "label strimzi.io/cluster", "user operator runs"),
         seconds=600,
     ),
     Case("no main condition yet", user(), "Unknown", "Pending"),

@@ -59,7 +59,7 @@ def test_every_kind_is_as_its_definition_says() -> None:
         assert [kind.plural for kind in found] == [spec["names"]["plural"]], file.name
         assert found[0].namespaced == (spec["scope"] == "Namespaced")
         checked += 1
-    assert checked == 6
+    assert checked == 7
 
 
 def test_labels_lead_back_to_the_pipeline() -> None:

@@ -8,7 +8,7 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import make_wsgi_app
+from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from pulse.adapters.metrics import REGISTRY
 from pulse.errors import Stop
@@ -34,8 +34,8 @@ class _Quiet(WSGIRequestHandler):
 class HealthServer:
     """Serves until `close`. `alive` fails when the process must be restarted, `ready` while it does no useful work."""
 
-    def __init__(self, port: int, alive: Check, ready: Check) -> None:
-        metrics = make_wsgi_app(REGISTRY)
+    def __init__(self, port: int, alive: Check, ready: Check, registry: CollectorRegistry = REGISTRY) -> None:
+        metrics = make_wsgi_app(registry)
         checks = {"/livez": alive, "/readyz": ready}
 
         def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

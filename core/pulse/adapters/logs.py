@@ -47,13 +47,13 @@ class _Passed(logging.Handler):
         self._log.log(record.levelno, "library_reported", library=record.name, message=record.getMessage())
 
 
-def of_library(name: str, log: structlog.stdlib.BoundLogger) -> logging.Logger:
-    """A standard logger whose lines come out as events of `log`, for clients that ask for one.
+def of_library(name: str, log: structlog.stdlib.BoundLogger, least: int = logging.INFO) -> logging.Logger:
+    """A standard logger whose lines, from the level `least` on, come out as events of `log`.
 
     librdkafka would otherwise write lines of its own form between the JSON ones.
     """
     logger = logging.getLogger(name)
     logger.propagate = False
-    logger.setLevel(logging.INFO)
+    logger.setLevel(least)
     logger.handlers = [_Passed(log)]
     return logger

@@ -8,6 +8,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+# Apart, so that a consumer does not show the operator's figures as zeros, nor the other way round.
+OPERATOR_REGISTRY = CollectorRegistry()
 
 CONSUMER_RECORDS = Counter(
     "pulse_consumer_records",
@@ -48,4 +50,60 @@ CONSUMER_LAG = Gauge(
 )
 CONSUMER_LAST_COMMIT = Gauge(
     "pulse_consumer_last_commit_timestamp_seconds", "Unix time of the last committed batch.", registry=REGISTRY
+)
+OPERATOR_RECONCILES = Counter(
+    "pulse_operator_reconciles",
+    "Passes over a pipeline, by outcome: done or failed.",
+    ["outcome"],
+    registry=OPERATOR_REGISTRY,
+)
+OPERATOR_RECONCILE_SECONDS = Histogram(
+    "pulse_operator_reconcile_seconds",
+    "Time that one pass over a pipeline took.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=OPERATOR_REGISTRY,
+)
+OPERATOR_LAST_RECONCILE = Gauge(
+    "pulse_operator_last_reconcile_timestamp_seconds",
+    "Unix time of the last pass over any pipeline.",
+    registry=OPERATOR_REGISTRY,
+)
+OPERATOR_PIPELINES = Gauge(
+    "pulse_operator_pipelines", "Pipelines that the operator looks after.", registry=OPERATOR_REGISTRY
+)
+OPERATOR_SCALE_DECISIONS = Counter(
+    "pulse_operator_scale_decisions",
+    "Decisions to change replicas, by reason.",
+    ["reason"],
+    registry=OPERATOR_REGISTRY,
+)
+PIPELINE_CONDITION = Gauge(
+    "pulse_pipeline_condition",
+    "1 for the status that a condition of a pipeline has now: True, False or Unknown.",
+    ["namespace", "pipeline", "condition", "status"],
+    registry=OPERATOR_REGISTRY,
+)
+PIPELINE_LAG = Gauge(
+    "pulse_pipeline_lag_records",
+    "Records in Kafka that are not in Postgres yet.",
+    ["namespace", "pipeline"],
+    registry=OPERATOR_REGISTRY,
+)
+PIPELINE_LAG_READ = Gauge(
+    "pulse_pipeline_lag_read_timestamp_seconds",
+    "Unix time at which the lag was last read.",
+    ["namespace", "pipeline"],
+    registry=OPERATOR_REGISTRY,
+)
+PIPELINE_DRAIN_SECONDS = Gauge(
+    "pulse_pipeline_drain_seconds",
+    "Seconds until the backlog is worked off at the present rate; absent if unknown.",
+    ["namespace", "pipeline"],
+    registry=OPERATOR_REGISTRY,
+)
+PIPELINE_REPLICAS = Gauge(
+    "pulse_pipeline_replicas",
+    "Consumers, by kind: current (ready) or desired.",
+    ["namespace", "pipeline", "kind"],
+    registry=OPERATOR_REGISTRY,
 )

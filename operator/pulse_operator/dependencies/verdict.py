@@ -25,6 +25,8 @@ class Reason(Enum):
     READY = "Ready"
     CRD_MISSING = "CRDMissing"
     NOT_FOUND = "NotFound"
+    FORBIDDEN = "Forbidden"
+    NOT_READ = "NotRead"
     PENDING = "Pending"
     NOT_PICKED_UP = "NotPickedUp"
     PROGRESSING = "Progressing"
@@ -44,6 +46,8 @@ class Reason(Enum):
     PARTITIONS_DIFFER = "PartitionsDiffer"
     CONFIG_DIFFERS = "ConfigDiffers"
     CREDENTIALS_NOT_NAMED = "CredentialsNotNamed"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 - no password
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
 
     HIBERNATED = "Hibernated"
     INITIALIZING = "Initializing"
@@ -56,6 +60,50 @@ class Reason(Enum):
 
     NOT_APPLIED = "NotApplied"
     ROLES_BY_HAND = "RolesByHand"
+    EXTERNAL = "External"
+
+    REACHABLE = "Reachable"
+    UNREACHABLE = "Unreachable"
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    ACCESS_DENIED = "AccessDenied"
+    TOPIC_MISSING = "TopicMissing"
+    CLOCK_UNTRUSTED = "ClockUntrusted"
+    MESSAGE_SIZE_TOO_SMALL = "MessageSizeTooSmall"
+
+    REFUSED = "Refused"
+    OWNED_BY_OTHER = "OwnedByOther"
+    BLOCKED = "Blocked"
+    SUSPENDED = "Suspended"
+
+    MIGRATED = "Migrated"
+    MIGRATING = "Migrating"
+    MIGRATION_FAILED = "MigrationFailed"
+    OTHER_PIPELINE = "OtherPipeline"
+
+    AVAILABLE = "Available"
+    ROLLING = "Rolling"
+    UNAVAILABLE = "Unavailable"
+    AT_REST = "AtRest"
+
+    KNOWN = "Known"
+    NOTHING_COMMITTED = "NothingCommitted"
+    QUERY_FAILED = "QueryFailed"
+
+    NOT_LIMITED = "NotLimited"
+    PARTITION_COUNT = "PartitionCount"
+    MAXIMUM = "Maximum"
+    INEFFECTIVE_SCALE_UP = "IneffectiveScaleUp"
+
+    FRESH = "Fresh"
+    NEVER_RAN = "NeverRan"
+    STALE = "Stale"
+    RUN_FAILED = "RunFailed"
+    INVALID_SCHEDULE = "InvalidSchedule"
+
+    NOT_ENABLED = "NotEnabled"
+    PAUSED = "Paused"
+    DELETING = "Deleting"
+    INVALID_SPEC = "InvalidSpec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +116,12 @@ class Verdict:
 
 
 class Missing(Enum):
-    """Why there is no object to judge: the API server does not serve the kind, or serves it and has no such object."""
+    """Why there is no object to judge."""
 
-    KIND = "kind"
-    OBJECT = "object"
+    KIND = "kind"  # the API server does not serve it
+    OBJECT = "object"  # it serves the kind, and there is no such object
+    RIGHT = "right"  # the operator may not read it
+    ANSWER = "answer"  # the API server has not been heard yet, or no longer
 
 
 Found = Raw | Missing
@@ -123,6 +173,16 @@ def missing(what: Missing, target: Target) -> Verdict:
             f"{target} cannot be read: the API server does not serve {kind.name} in {kind.api_version}. "
             f"Install {kind.operator}.",
         )
+    if what is Missing.RIGHT:
+        return false(
+            Reason.FORBIDDEN,
+            f"{target} may not be read by the operator. Name namespace {target.namespace} in the chart's values "
+            "(namespaces, kafkaNamespaces or postgresNamespaces).",
+        )
+    if what is Missing.ANSWER:
+        return unknown(
+            Reason.NOT_READ, f"{target} has not been read: no answer from the API server. It is tried again."
+        )
     return false(Reason.NOT_FOUND, f"{target} does not exist. {kind.absent}")
 
 
@@ -143,7 +203,9 @@ def no_status(target: Target, seconds: float, patience_seconds: float, hint: str
     """The verdict on an object whose status is empty: patience first, then the likely cause."""
     if seconds < patience_seconds:
         return unknown(Reason.PENDING, f"{target} has no status yet. Wait for its operator to act on it.")
-    return false(Reason.NOT_PICKED_UP, f"{target} has had an empty status for {seconds:.0f} s. {hint}")
+    return false(
+        Reason.NOT_PICKED_UP, f"{target} has had an empty status for more than {patience_seconds:.0f} s. {hint}"
+    )
 
 
 def status(raw: Raw) -> Raw:

@@ -66,6 +66,13 @@ def of_topic(topic: str, user: str, error: KafkaError) -> Unknown:
     return Unknown("Refused", f"Kafka does not tell the offsets of topic {topic}: {error.str()}.")
 
 
+def of_settings(topic: str, user: str, error: KafkaError) -> Unknown:
+    """An error that a broker gave for the settings of one topic."""
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        return Unknown("Denied", f"Kafka does not let {user} see the settings of topic {topic}: grant DescribeConfigs.")
+    return of_topic(topic, user, error)
+
+
 def of_group(group: str, user: str, error: KafkaError) -> Unknown:
     """An error that a broker gave for one group."""
     if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:

@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as Late
 from typing import Any, Generic, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from pulse.adapters.kafka import QUIET, access_config
 from pulse.facts import KafkaAccess
@@ -117,6 +117,17 @@ class Connection:
             return {one: self._commits(one, future, deadline) for one, future in futures.items()}
 
         return Pending(collect)
+
+    def settings(self, topics: Iterable[str]) -> dict[str, Mapping[str, str] | Unknown]:
+        """The settings in force of each topic, Kafka's defaults included. Takes the right DescribeConfigs."""
+        resources = {topic: ConfigResource(ResourceType.TOPIC, topic) for topic in topics}
+        futures = self._client.describe_configs(list(resources.values()), request_timeout=FIRST_SECONDS)
+        deadline = time.monotonic() + FIRST_SECONDS + _GRACE_SECONDS
+        found: dict[str, Mapping[str, str] | Unknown] = {}
+        for topic, resource in resources.items():
+            told = self._told(futures[resource], deadline, answer.of_settings, topic)
+            found[topic] = told if isinstance(told, Unknown) else {name: entry.value for name, entry in told.items()}
+        return found
 
     def _commits(self, one: Wanted, future: Future[Any], deadline: float) -> dict[int, int] | Unknown:
         told = self._told(future, deadline, answer.of_group, one.group)

@@ -48,6 +48,17 @@ class LagReader:
             answers = {access: future.result() for access, future in futures.items()}
         return {key: answers[access][one] for key, (access, one) in wanted.items()}
 
+    def settings(
+        self, wanted: Mapping[Hashable, tuple[KafkaAccess, Collection[str]]]
+    ) -> Mapping[Hashable, Mapping[str, Mapping[str, str] | Unknown]]:
+        """The settings in force of the topics under each key, or why they are not known."""
+        with self._turn:
+            asked = {
+                key: self._pool.submit(self._accesses.setdefault(access, _Access(access)).settings, topics)
+                for key, (access, topics) in wanted.items()
+            }
+            return {key: future.result() for key, future in asked.items()}
+
     def close(self) -> None:
         """Closes every client. The reader is not used again."""
         with self._turn:
@@ -86,6 +97,14 @@ class _Access:
         if not self.failed:
             self._connection.forget_errors()
         return answers
+
+    def settings(self, topics: Collection[str]) -> dict[str, Mapping[str, str] | Unknown]:
+        """The settings of these topics; never raises for what a broker or a setting can do."""
+        try:
+            self._connection = self._connection or Connection(self.access)
+        except (KafkaException, ValueError) as refused:
+            return dict.fromkeys(topics, self._invalid(refused))
+        return self._connection.settings(topics)
 
     def _invalid(self, refused: Exception) -> Unknown:
         why = refused.args[0].str() if isinstance(refused, KafkaException) else refused

@@ -1,0 +1,91 @@
+"""ConsumerAvailable, LagKnown and ScalingLimited."""
+
+from __future__ import annotations
+
+from pulse_operator import scaling
+from pulse_operator.conditions.evidence import Evidence, refused
+from pulse_operator.conditions.pods import complaint
+from pulse_operator.dependencies import Reason, Verdict
+from pulse_operator.dependencies.verdict import Raw, false, status, true, unknown
+from pulse_operator.objects import Ref
+
+_LIMITS = {
+    scaling.Limit.PARTITION_COUNT: (Reason.PARTITION_COUNT, "Give the topic more partitions, if more are needed."),
+    scaling.Limit.MAXIMUM: (Reason.MAXIMUM, "Raise spec.consumer.scaling.max, if more are needed."),
+    scaling.Limit.INEFFECTIVE_SCALE_UP: (
+        Reason.INEFFECTIVE_SCALE_UP,
+        "More consumers did not write more: look at what the database is busy with.",
+    ),
+}
+
+
+def consumer_available(evidence: Evidence, blocker: tuple[str, Verdict] | None) -> Verdict:
+    """Whether events are being consumed. `blocker` is the first earlier condition that does not hold."""
+    ref = evidence.wants.consumer
+    problem = refused(evidence, (ref,))
+    if problem:
+        return problem
+    found = evidence.seen.there(ref)
+    if found is None:
+        if blocker:
+            return false(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}).")
+        return unknown(Reason.PENDING, f"{ref} is about to be made.")
+    if evidence.pipeline.spec.suspend:
+        return _suspended(ref, found)
+    return _running(evidence, ref, found)
+
+
+def _suspended(ref: Ref, found: Raw) -> Verdict:
+    left = status(found).get("replicas", 0)
+    told = f"{left} of its pods still finish their last batch" if left else "its pods are gone"
+    return false(Reason.SUSPENDED, f"{ref} is at rest, {told}. Set spec.suspend to false to go on.")
+
+
+def _running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
+    wanted, told = found["spec"].get("replicas", 1), status(found)
+    if wanted == 0:
+        return true(Reason.AT_REST, f"{ref} has no replica: nothing is to be read (spec.consumer.scaling.min is 0).")
+    ready, updated = told.get("readyReplicas", 0), told.get("updatedReplicas", 0)
+    stale = told.get("observedGeneration") != found["metadata"].get("generation")
+    said = complaint(evidence.seen.pods.get(ref, ()))
+    if not ready:
+        why = said or "none of its pods is ready"
+        return false(Reason.UNAVAILABLE, f"{ref}: {why.rstrip('.')}. Look at its pods.")
+    if stale or updated < wanted or ready < wanted:
+        return true(
+            Reason.ROLLING,
+            f"{ref} has {ready} of {wanted} pods ready, {updated} of them new{f'. {said}' if said else ''}.",
+        )
+    return true(Reason.AVAILABLE, f"{ref} has {ready} of {wanted} pods ready.")
+
+
+def lag_known(evidence: Evidence) -> Verdict:
+    """Whether the broker told the lag."""
+    reading = evidence.reading
+    if reading is None:
+        return unknown(Reason.PENDING, "The lag has not been asked for yet. Wait.")
+    if reading.problem:
+        return unknown(Reason.QUERY_FAILED, f"The lag is unknown, so replicas stay as they are: {reading.problem}")
+    blank = sorted(number for number, offsets in reading.partitions.items() if offsets.committed is None)
+    if blank:
+        return true(
+            Reason.NOTHING_COMMITTED,
+            f"No consumer has committed in partition {_listed(blank)} yet: its lag counts from the start of the log.",
+        )
+    return true(Reason.KNOWN, f"The lag of {len(reading.partitions)} partitions is known.")
+
+
+def _listed(numbers: list[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:10])
+    return f"{shown} and {len(numbers) - 10} more" if len(numbers) > 10 else shown
+
+
+def scaling_limited(evidence: Evidence) -> Verdict:
+    """Whether something keeps the replicas below what the lag asks for."""
+    decision = evidence.decision
+    if decision is None:
+        return unknown(Reason.PENDING, "Nothing has been decided about replicas yet. Wait.")
+    if decision.limited_by is None:
+        return false(Reason.NOT_LIMITED, "As many consumers run as the lag asks for.")
+    reason, advice = _LIMITS[decision.limited_by]
+    return true(reason, f"{decision.message.rstrip('.')}. {advice}")

@@ -1,0 +1,53 @@
+"""DatabaseReady and SchemaMigrated."""
+
+from __future__ import annotations
+
+from pulse_operator.conditions.evidence import Evidence, combined, refused
+from pulse_operator.conditions.pods import complaint
+from pulse_operator.dependencies import Reason, Verdict, cluster_verdict, database_verdict
+from pulse_operator.dependencies.verdict import condition, false, true, unknown
+
+# The words of `migrate` for a database that another pipeline has taken.
+_TAKEN = "belongs to pipeline"
+
+
+def database_ready(evidence: Evidence) -> Verdict:
+    """Whether the database is there and can be written to."""
+    wants, seen = evidence.wants, evidence.seen
+    if wants.cluster is None or wants.database is None:
+        return true(
+            Reason.EXTERNAL,
+            "No object speaks for this database: SchemaMigrated and ConsumerAvailable tell whether it answers.",
+        )
+    cluster, database = wants.cluster, wants.database
+    return refused(evidence, (database,)) or combined(
+        [
+            cluster_verdict(seen.found(cluster), cluster.namespace, cluster.name, seen.age(cluster)),
+            database_verdict(seen.found(database), database.namespace, database.name, seen.age(database)),
+        ]
+    )
+
+
+def schema_migrated(evidence: Evidence) -> Verdict:
+    """Whether the database has the schema that these images need, told by the Job that brings it there."""
+    job = evidence.migration
+    problem = refused(evidence, (job,))
+    if problem:
+        return problem
+    if job is None:
+        return unknown(
+            Reason.BLOCKED, "The migration waits for CredentialsReady: the owner of the database has none yet."
+        )
+    found = evidence.seen.there(job)
+    if found is None:
+        return unknown(Reason.MIGRATING, f"{job} is about to be made.")
+    if condition(found, "Complete"):
+        return true(Reason.MIGRATED, f"{job} brought the schema up to date.")
+    said = complaint(evidence.seen.pods.get(job, ()))
+    failed = condition(found, "Failed")
+    if said and _TAKEN in said:
+        return false(Reason.OTHER_PIPELINE, f"{job}: {said} (spec.sink)")
+    if failed:
+        why = said or f"{failed.get('reason')}: {failed.get('message')}"
+        return false(Reason.MIGRATION_FAILED, f"{job} failed: {why.rstrip('.')}. It is tried again in a few minutes.")
+    return unknown(Reason.MIGRATING, f"{job} runs{f', and says: {said}' if said else ''}. Wait for it.")

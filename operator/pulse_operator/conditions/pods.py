@@ -1,0 +1,38 @@
+"""Why pods do not do their work, in their own words: the newest complaint of a container, or of the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pulse_operator.dependencies.verdict import Raw, status
+
+_MOST = 500
+
+
+def complaint(pods: Sequence[Raw]) -> str:
+    """One sentence naming the pod; "" if none complains. The newest pod is asked first."""
+    newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+    return next(iter(_complaints(newest)), "")
+
+
+def _complaints(pods: Iterable[Raw]) -> Iterator[str]:
+    for pod in pods:
+        name, told = pod["metadata"]["name"], status(pod)
+        for container in told.get("containerStatuses", ()):
+            for state in (container.get("state", {}), container.get("lastState", {})):
+                ended = state.get("terminated")
+                if ended and ended.get("exitCode"):
+                    said = (ended.get("message") or ended.get("reason") or "").strip()
+                    yield f"Pod {name} ended with code {ended['exitCode']}: {_last_lines(said)}"
+            waiting = container.get("state", {}).get("waiting")
+            if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+                yield f"Pod {name}: {waiting['reason']}: {_last_lines(waiting.get('message') or 'no message')}"
+        for condition in told.get("conditions", ()):
+            if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+                yield f"Pod {name} cannot be scheduled: {condition.get('message') or condition.get('reason')}"
+
+
+def _last_lines(text: str) -> str:
+    """What was said last counts; a status is no place for a log."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _MOST else f"…{flat[-_MOST:]}"

@@ -1,0 +1,45 @@
+"""From what was seen to the facts that `render` takes. Pure: new passwords and images come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import UNSET
+
+from pulse.facts import ROLES, USERS, DatabaseAccess, Facts, Images, KafkaAccess, Role
+from pulse_operator.credentials import database_access, kafka_access
+from pulse_operator.credentials.kafka import listener
+from pulse_operator.dependencies.verdict import condition
+from pulse_operator.objects import Ref
+from pulse_operator.pipeline import Pipeline
+from pulse_operator.seen import Seen, secret_text
+from pulse_operator.wants import Wants
+
+
+def facts(pipeline: Pipeline, wants: Wants, seen: Seen, images: Images, passwords: Mapping[Role, str]) -> Facts:
+    """Everything that is known now, but for the schema, of which the caller knows the Job."""
+    there = listener(pipeline, wants, seen)
+    kafka = {user: kafka_access(pipeline, wants, seen, user) for user in USERS}
+    databases = {role: database_access(pipeline, wants, seen, passwords, role) for role in ROLES}
+    return Facts(
+        images=images,
+        kafka={user: found for user, found in kafka.items() if isinstance(found, KafkaAccess)},
+        databases={role: found for role, found in databases.items() if isinstance(found, DatabaseAccess)},
+        passwords=passwords,
+        listener_authentication=there.authentication if there else None,
+        listener_known=there is not None or pipeline.spec.source.external is not UNSET,
+        optional_kinds=frozenset(kind.plural for kind in seen.served),
+    )
+
+
+def kept_passwords(wants: Wants, seen: Seen) -> dict[Role, str]:
+    """The passwords that earlier passes made, out of their Secrets."""
+    found = {role: seen.there(ref) for role, ref in wants.role_secrets.items()}
+    texts = {role: secret_text(secret, "password") for role, secret in found.items() if secret is not None}
+    return {role: text for role, text in texts.items() if text}
+
+
+def succeeded(seen: Seen, job: Ref) -> bool:
+    """Whether a Job came to its good end."""
+    found = seen.there(job)
+    return found is not None and condition(found, "Complete") is not None

@@ -1,0 +1,85 @@
+"""Posts Events about pipelines. An Event that cannot be posted is logged and lost: nothing waits for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+
+from pulse_operator import objects, scaling
+from pulse_operator.api import Api
+from pulse_operator.dependencies.verdict import Raw
+from pulse_operator.objects import FIELD_MANAGER, Identity, Manifest, Ref
+from pulse_operator.refusals import ApiError
+from pulse_operator.report import Event
+from pulse_operator.timestamps import text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """One for all pipelines."""
+
+    api: Api
+    clock: Callable[[], float]
+
+    async def post(self, identity: Identity, event: Event) -> None:
+        """Posts one Event."""
+        now = self.clock()
+        log = structlog.get_logger()
+        log.info("pipeline_event", pipeline=str(identity), reason=event.reason, message=event.message)
+        try:
+            await self.api.create(_manifest(identity, event, now))
+        except ApiError as failed:
+            log.warning("event_not_posted", pipeline=str(identity), problem=str(failed))
+
+    async def corrected(self, identity: Identity, refs: Iterable[Ref]) -> None:
+        """Says which children somebody else had changed."""
+        for ref in refs:
+            await self.post(identity, Event("DriftCorrected", f"{ref} was changed by somebody, and set back."))
+
+    async def scaled(
+        self, identity: Identity, ref: Ref, before: Raw | None, after: Raw | None, decided: scaling.Decision | None
+    ) -> None:
+        """Says that the number of consumers was changed, and why."""
+        if before is None or after is None:
+            return
+        old, new = before["spec"].get("replicas", 1), after["spec"].get("replicas", 1)
+        if old == new:
+            return
+        why = (
+            f"{decided.reason.value}: {decided.message}" if decided and decided.replicas == new else "The spec says so."
+        )
+        await self.post(identity, Event("Scaled", f"{ref}: from {old} to {new} replicas. {why}"))
+
+    async def kept(self, identity: Identity, refs: Iterable[Ref]) -> None:
+        """Says what a deleted pipeline leaves behind."""
+        data = [str(ref) for ref in refs if ref.kind in (objects.KAFKA_TOPIC, objects.DATABASE)]
+        if data:
+            message = f"Kept, as spec.deletionPolicy is Retain: {', '.join(sorted(data))}."
+            await self.post(identity, Event("Retained", message))
+
+
+def _manifest(identity: Identity, event: Event, now: float) -> Manifest:
+    ref = identity.ref
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{identity.name}.{uuid4().hex[:16]}", "namespace": identity.namespace},
+        "involvedObject": {
+            "apiVersion": ref.kind.api_version,
+            "kind": ref.kind.name,
+            "namespace": identity.namespace,
+            "name": identity.name,
+            "uid": identity.uid,
+        },
+        "reason": event.reason,
+        "message": event.message,
+        "type": "Warning" if event.warning else "Normal",
+        "source": {"component": FIELD_MANAGER},
+        "reportingComponent": FIELD_MANAGER,
+        "firstTimestamp": text_of(now),
+        "lastTimestamp": text_of(now),
+        "count": 1,
+    }

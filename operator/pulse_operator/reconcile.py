@@ -1,0 +1,206 @@
+"""One pass over one pipeline: observe, decide, render, apply, report. The same pass whatever happened, and as often as
+anything does: it asks what there is and brings it to what there should be."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from msgspec import UNSET
+
+from pulse.facts import ROLES, Decision, Facts, Images, Role
+from pulse_operator import deduce
+from pulse_operator.apply import Applier, Outcome
+from pulse_operator.conditions import Evidence, conditions
+from pulse_operator.decide import scaling_policy, shall_be
+from pulse_operator.dependencies import Missing, Reason
+from pulse_operator.dependencies.verdict import condition, false, unknown
+from pulse_operator.events import Events
+from pulse_operator.lag import Wanted
+from pulse_operator.objects import Ref
+from pulse_operator.observe import Observer
+from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed
+from pulse_operator.publish import Publisher
+from pulse_operator.remove import Remover
+from pulse_operator.render import Rendered, migration_job, render
+from pulse_operator.render.inputs import Inputs
+from pulse_operator.render.topics import topic_settings
+from pulse_operator.scaler import Scaler, Target
+from pulse_operator.seen import Seen
+from pulse_operator.timestamps import seconds_of
+from pulse_operator.wants import Wants, wants
+
+# Things that settle by themselves are looked at again soon; a watch tells most of it sooner.
+SETTLING_SECONDS = 15.0
+TEARDOWN_SECONDS = 3.0
+# A migration that failed is tried again: what it failed for may be mended in the meantime.
+RETRY_MIGRATION_SECONDS = 180.0
+PASSWORD_BYTES = 24
+
+Raw = Mapping[str, Any]
+Key = tuple[str, str]  # namespace and name
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Everything that a pass needs; it holds nothing of any one pipeline."""
+
+    images: Images
+    observer: Observer
+    applier: Applier
+    remover: Remover
+    scaler: Scaler
+    publisher: Publisher
+    events: Events
+    resync_seconds: float
+    clock: Callable[[], float]
+    dependents: dict[Ref, set[Key]] = field(default_factory=dict)
+
+    async def reconcile(self, raw: Raw) -> float | None:
+        """One pass. Returns the seconds after which another is due at the latest; None when the pipeline is gone."""
+        identity = identity_of(raw)
+        try:
+            pipeline = parsed(raw)
+        except SpecInvalid as wrong:
+            verdict = false(Reason.INVALID_SPEC, str(wrong))
+            await self.publisher.only_ready(identity, raw, verdict, "Pending")
+            return self.resync_seconds
+        if pipeline.deleting:
+            return await self._teardown(pipeline, raw)
+        if pipeline.paused:
+            self.scaler.drop(pipeline.key)
+            verdict = unknown(
+                Reason.PAUSED, "Pulse keeps its hands off. Remove the annotation pulse.dev/paused to go on."
+            )
+            await self.publisher.only_ready(identity, raw, verdict, "Paused")
+            return self.resync_seconds
+        await self.publisher.hold(pipeline)
+        return await self._keep(pipeline)
+
+    async def _keep(self, pipeline: Pipeline) -> float:
+        wanted, seen = await self.observer.observe(pipeline)
+        self._depend(pipeline, wanted)
+        facts, migration = self._facts(pipeline, wanted, seen)
+        decision = shall_be(pipeline, seen.there(wanted.consumer), self.scaler.decision(pipeline.key))
+        rendered = render(pipeline.identity, pipeline.spec, facts, decision)
+        outcome = await self._write(pipeline, seen, rendered, migration)
+        before = seen.there(wanted.consumer)
+        seen = replace(seen, objects={**seen.objects, **outcome.written})
+        self._enrol(pipeline, wanted, seen, facts)
+        evidence = Evidence(
+            pipeline,
+            wanted,
+            seen,
+            facts,
+            migration,
+            outcome.refusals,
+            self.scaler.reading(pipeline.key),
+            self.scaler.topics(pipeline.key),
+            self.scaler.decision(pipeline.key),
+        )
+        found = conditions(evidence)
+        await self.publisher.publish(evidence, found)
+        await self.events.corrected(pipeline.identity, outcome.corrected)
+        await self.events.scaled(
+            pipeline.identity, wanted.consumer, before, seen.there(wanted.consumer), evidence.decision
+        )
+        settled = all(verdict.status.value != "Unknown" for verdict in found.values())
+        return self.resync_seconds if settled else SETTLING_SECONDS
+
+    def _facts(self, pipeline: Pipeline, wanted: Wants, seen: Seen) -> tuple[Facts, Ref | None]:
+        """The facts, and the Job that tells whether the schema is as these images need it."""
+        found = deduce.facts(pipeline, wanted, seen, self.images, self._passwords(wanted, seen))
+        if "owner" not in found.databases:
+            return found, None
+        migration = migration_job(pipeline.identity, pipeline.spec, found)
+        return replace(found, migrated=deduce.succeeded(seen, migration)), migration
+
+    def _passwords(self, wanted: Wants, seen: Seen) -> dict[Role, str]:
+        """Kept ones, and new ones where a Secret is not there. What could not be read is nobody's to replace."""
+        passwords = deduce.kept_passwords(wanted, seen)
+        for role in ROLES:
+            ref = wanted.role_secrets.get(role)
+            if ref is not None and role not in passwords and _replaceable(seen, ref):
+                passwords[role] = secrets.token_urlsafe(PASSWORD_BYTES)
+        return passwords
+
+    async def _write(self, pipeline: Pipeline, seen: Seen, rendered: Rendered, migration: Ref | None) -> Outcome:
+        outcome = await self.applier.apply(pipeline.identity, rendered.manifests)
+        keep = {Ref.of(manifest) for manifest in rendered.manifests} | rendered.withheld
+        await self.applier.prune(pipeline.identity, keep, outcome)
+        await self._retry(seen, migration)
+        return outcome
+
+    async def _retry(self, seen: Seen, migration: Ref | None) -> None:
+        """Removes a migration that failed a while ago, so that the next pass makes it anew."""
+        job = seen.there(migration)
+        failed = condition(job, "Failed") if job is not None else None
+        if migration is None or job is None or failed is None:
+            return
+        if seen.at - seconds_of(failed["lastTransitionTime"]) >= RETRY_MIGRATION_SECONDS:
+            await self.applier.delete(migration, job["metadata"]["uid"])
+
+    def _enrol(self, pipeline: Pipeline, wanted: Wants, seen: Seen, facts: Facts) -> None:
+        """Has the lag looked at as soon as there is a way to; the autoscaler decides once there is a Deployment."""
+        access = facts.kafka.get("lag")
+        if access is None:
+            self.scaler.drop(pipeline.key)
+            return
+        topics = topic_settings(Inputs(pipeline.identity, pipeline.spec, facts, Decision(0)))
+        consumer = seen.there(wanted.consumer)
+        told = (consumer.get("status") or {}) if consumer else {}
+        external = pipeline.spec.source.external is not UNSET
+        self.scaler.enrol(
+            pipeline.key,
+            Target(
+                access,
+                Wanted(topics.events, topics.group),
+                replicas=consumer["spec"].get("replicas", 1) if consumer else 0,
+                ready=told.get("readyReplicas", 0),
+                policy=scaling_policy(pipeline.spec) if consumer and not pipeline.spec.suspend else None,
+                supplied_topics=(topics.events, topics.dlq) if external else (),
+            ),
+            pipeline.status.get("autoscaler"),
+        )
+
+    def _depend(self, pipeline: Pipeline, wanted: Wants) -> None:
+        """Remembers whose change concerns this pipeline. What it no longer stands on costs a pass too many at most."""
+        for ref in wanted.platform:
+            self.dependents.setdefault(ref, set()).add(pipeline.key)
+
+    async def _teardown(self, pipeline: Pipeline, raw: Raw) -> float | None:
+        self.scaler.drop(pipeline.key)
+        if not self.publisher.holds(pipeline):
+            self.forget(pipeline.key, pipeline.identity.uid)
+            return None
+        await self.observer.watched(pipeline)
+        asked_at = seconds_of(raw["metadata"]["deletionTimestamp"])
+        steps = await self.remover.advance(pipeline, wants(pipeline), asked_at)
+        if steps.done:
+            await self.events.kept(pipeline.identity, steps.kept)
+            await self.publisher.release(pipeline)
+            self.forget(pipeline.key, pipeline.identity.uid)
+            return None
+        left = ", ".join(str(ref) for ref in steps.awaited[:5])
+        verdict = false(Reason.DELETING, f"The pipeline goes once these are gone: {left}.")
+        await self.publisher.only_ready(pipeline.identity, raw, verdict, "Deleting")
+        return TEARDOWN_SECONDS
+
+    def owner(self, ref: Ref) -> Key | None:
+        """The pipeline that a child belongs to, also of one that is gone or lost its labels."""
+        return self.applier.owner(ref)
+
+    def forget(self, key: Key, uid: str) -> None:
+        """Lets go of a pipeline that is no more."""
+        self.scaler.drop(key)
+        self.publisher.forget(uid)
+        self.applier.forget(key)
+        for keys in self.dependents.values():
+            keys.discard(key)
+
+
+def _replaceable(seen: Seen, ref: Ref) -> bool:
+    found = seen.found(ref)
+    return found is Missing.OBJECT or not isinstance(found, Missing)

@@ -1,0 +1,97 @@
+"""What a pipeline that is being deleted still has to do, step by step. Pure: what exists goes in, the next actions come
+out, and the last one is to let the pipeline go.
+
+Order: consumers and simulator stop after their last commit; then the workloads go; then the users of Kafka; and where
+the policy says Delete, topics and database, and the roles after the database that they own. It ends even when Strimzi
+or CloudNativePG went first: what only they could finish is freed of their finalizers once what they ran is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pulse_operator import objects
+from pulse_operator.objects import Kind, Ref
+
+# A pod that got no time to finish loses nothing, it only costs a replay; but a cluster that stops no pods must not keep
+# a pipeline for ever.
+DRAIN_SECONDS = 300.0
+
+WORKLOADS = frozenset(
+    {
+        *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
+        *(objects.NETWORK_POLICY, objects.POD_MONITOR),
+    }
+)
+_ACCESS = frozenset({objects.KAFKA_USER})
+_DATA = (
+    *(frozenset({objects.KAFKA_TOPIC}), frozenset({objects.DATABASE}), frozenset({objects.DATABASE_ROLE})),
+    frozenset({objects.SECRET}),
+)
+_BY_STRIMZI = frozenset({objects.KAFKA_TOPIC, objects.KAFKA_USER})
+_BY_CLOUD_NATIVE_PG = frozenset({objects.DATABASE, objects.DATABASE_ROLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One child that is still there."""
+
+    ref: Ref
+    deleting: bool = False
+    stopped: bool = False  # of a Deployment: whether it is told to run no pod
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What to do now. Nothing to do and nothing awaited: the pipeline may go, and `kept` outlives it."""
+
+    stop: tuple[Ref, ...] = ()
+    delete: tuple[Ref, ...] = ()
+    free: tuple[Ref, ...] = ()  # of finalizers whose operator is gone
+    awaited: tuple[Ref, ...] = ()
+    kept: tuple[Ref, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        return not self.awaited
+
+
+def next_steps(
+    children: Iterable[Child],
+    *,
+    pods: int,
+    delete_data: bool,
+    kafka_gone: bool,
+    postgres_gone: bool,
+    seconds: float,
+) -> Steps:
+    """The next steps. `pods` are those still at work, `seconds` is how long ago the deletion was asked for."""
+    there = sorted(children, key=lambda child: str(child.ref))
+    working = [child for child in there if child.ref.kind is objects.DEPLOYMENT]
+    if seconds < DRAIN_SECONDS and (to_stop := _to_stop(working, pods)) is not None:
+        return to_stop
+    for stage in (WORKLOADS, _ACCESS, *(_DATA if delete_data else ())):
+        left = [child for child in there if child.ref.kind in stage]
+        if left:
+            orphans = _orphans(stage, kafka_gone, postgres_gone)
+            return Steps(
+                delete=tuple(child.ref for child in left if not child.deleting),
+                free=tuple(child.ref for child in left if child.deleting and child.ref.kind in orphans),
+                awaited=tuple(child.ref for child in left),
+            )
+    return Steps(kept=tuple(child.ref for child in there))
+
+
+def _to_stop(working: list[Child], pods: int) -> Steps | None:
+    """Deployments to scale down first, or pods to wait for; None when all is quiet."""
+    loud = tuple(child.ref for child in working if not child.stopped and not child.deleting)
+    if loud or (working and pods):
+        return Steps(stop=loud, awaited=tuple(child.ref for child in working))
+    return None
+
+
+def _orphans(stage: frozenset[Kind], kafka_gone: bool, postgres_gone: bool) -> frozenset[Kind]:
+    """Of these kinds those that nobody is left to finish."""
+    gone: frozenset[Kind] = _BY_STRIMZI if kafka_gone else frozenset()
+    return stage & (gone | _BY_CLOUD_NATIVE_PG if postgres_gone else gone)
