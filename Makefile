@@ -3,9 +3,13 @@ PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MEMBERS := core operator images/consumer images/simulator images/transform local
+IMAGES := operator consumer simulator transform
+BASE ?= python:3.13-slim
+TAG ?= dev
+REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver demo bench-simulator bench-autoscaler clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-kind kind-up kind-down images demo bench-simulator bench-autoscaler clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,8 +39,8 @@ types: setup ## mypy strict
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
-docs: setup ## write the generated reference pages
-	$(BIN)/python docs/generate.py
+docs: setup ## write the generated reference pages, and what the chart holds of the code
+	$(BIN)/python docs/generate.py && $(BIN)/python docs/chart.py
 
 check: lint types imports ## lint, types and import rules
 
@@ -46,8 +50,24 @@ golden: setup ## write the manifests that the rendering is held to anew; read th
 test: setup ## every test, with the real broker and database that the suite starts itself
 	$(BIN)/pytest
 
-test-apiserver: setup ## the resource definition on a real API server, built from Go modules once (needs Go; minutes)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests
+test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/operator k8s-tests/chart
+
+test-kind: setup ## what needs a real cluster; makes one and removes it (KEEP=1 leaves it; needs Docker or root on Debian)
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke
+
+kind-up: setup ## the tests' kind cluster, with or without an image registry
+	PYTHONPATH=k8s-tests $(BIN)/python -m kind up
+
+kind-down: setup ## remove it, and end the Docker daemon if kind-up started it
+	PYTHONPATH=k8s-tests $(BIN)/python -m kind down
+
+images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG and REPOSITORY can be set)
+
+image-operator: DOCKERFILE = operator/Dockerfile
+image-%: DOCKERFILE = images/$*/Dockerfile
+image-%:
+	docker build $(DOCKER_BUILD_FLAGS) --build-arg BASE=$(BASE) --tag $(REPOSITORY)/$*:$(TAG) --file $(DOCKERFILE) .
 
 demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
 	$(BIN)/pulse demo $(if $(ONCE),--once)

@@ -28,6 +28,7 @@ dependencies)
 code)
     uv pip install --python /opt/pulse/bin/python --no-deps --compile-bytecode \
         --build-constraint requirements.lock ./core "./$folder"
+    rm -f /opt/pulse/.lock
     ;;
 *)
     echo "install.sh: $step is no step: say dependencies or code" >&2

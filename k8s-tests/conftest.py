@@ -1,7 +1,11 @@
-"""API servers for the run, started when first asked for: one that only stores and checks, one with controllers."""
+"""What tests run on, started when first asked for and ended with the run.
+
+`api_server` only stores and checks objects, `control_plane` has the real controllers, `kind_cluster` has a node too.
+"""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +15,8 @@ import definitions
 import pytest
 from apiserver import ApiServer
 from controllers import running_controllers
+from kind import cluster, images
+from kind.cluster import Cluster
 from programs import program
 
 from pulse_local import ports
@@ -52,6 +58,24 @@ def control_plane(server_paths: Paths) -> Iterator[ApiServer]:
             definitions.install(server)
             with running_controllers(manager, server, home, metrics):
                 yield server
+
+
+@pytest.fixture(scope="session")
+def kind_cluster(server_paths: Paths) -> Iterator[Cluster]:
+    """A real cluster of one node. One that ran before is used and left alone; KEEP=1 leaves a new one too."""
+    cache = server_paths.cache
+    leave = cluster.is_up(cache) or bool(os.environ.get("KEEP"))
+    try:
+        yield cluster.up(cache)
+    finally:
+        if not leave:
+            cluster.down(cache)
+
+
+@pytest.fixture(scope="session")
+def pulse_images(kind_cluster: Cluster) -> dict[str, str]:
+    """Component -> its image, built from this checkout and on the cluster's node."""
+    return images.build_and_load(kind_cluster, "test")
 
 
 def _free_ports(count: int) -> tuple[int, ...]:

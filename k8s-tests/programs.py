@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _KUBERNETES_FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a program is built from: a package of the modules that one folder here pins."""
+    """What a program is built from: a package of the modules that one folder here pins, or `package@version`."""
 
     folder: str
     package: str
@@ -33,8 +34,13 @@ class Source:
 
     def fingerprint(self) -> str:
         """Changes whenever another program would come out."""
-        locked = (HERE / "go" / self.folder / "go.sum").read_bytes()
-        return hashlib.sha256(locked + self.flags.encode()).hexdigest()[:12]
+        return hashlib.sha256(self._pinned() + self.flags.encode()).hexdigest()[:12]
+
+    def _pinned(self) -> bytes:
+        if not self.folder:
+            return self.package.encode()
+        files = [HERE / "go" / self.folder / name for name in ("go.sum", "main.go")]
+        return b"".join(file.read_bytes() for file in files if file.exists())
 
 
 def _kubernetes(name: str) -> Source:
@@ -44,6 +50,12 @@ def _kubernetes(name: str) -> Source:
 PROGRAMS = {
     "etcd": Source("etcd", "go.etcd.io/etcd/server/v3"),
     "helm": Source("helm", "helm.sh/helm/v3/cmd/helm"),
+    "helm-unittest": Source("helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"),
+    "kind": Source("", "sigs.k8s.io/kind@v0.30.0"),
+    # What a node image holds beside Kubernetes itself.
+    "coredns": Source("", "github.com/coredns/coredns@v1.14.3"),
+    "local-path-provisioner": Source("", "github.com/rancher/local-path-provisioner@v0.0.30"),
+    "pause": Source("pause", "."),
     **{
         name: _kubernetes(name)
         for name in (
@@ -73,15 +85,15 @@ def _build(name: str, source: Source, target: Path) -> None:
     if shutil.which("go") is None:
         raise RuntimeError(f"Go is missing and {name} is built from its modules: install Go {GO} or newer.")
     print(f"building {name} from its Go modules, once per machine", flush=True)
-    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    flags = ["-trimpath", "-ldflags", source.flags]
     # Another run may build the same program at this moment; whoever is last wins, with the same bytes.
-    try:
-        subprocess.run(
-            ["go", "build", "-trimpath", "-ldflags", source.flags, "-o", str(fresh), source.package],
-            cwd=HERE / "go" / source.folder,
-            env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
-            check=True,
-        )
-        fresh.rename(target)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        if source.folder:
+            words = ["go", "build", *flags, "-o", f"{directory}/{name}", source.package]
+            folder, environment["GOFLAGS"] = HERE / "go" / source.folder, "-mod=readonly"
+        else:
+            words = ["go", "install", *flags, source.package]
+            folder, environment["GOBIN"] = Path(directory), directory
+        subprocess.run(words, cwd=folder, env=environment, check=True)
+        (Path(directory) / name).rename(target)

@@ -1,0 +1,3 @@
+module pulse/pause
+
+go 1.24.0

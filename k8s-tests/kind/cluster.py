@@ -1,0 +1,157 @@
+"""The throw-away kind cluster that tests run on: made, filled with images, and removed without a trace.
+
+It keeps a kubeconfig file of its own, so the user's is never read or written, and it refuses to touch any cluster but
+its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from kind import daemon, offline
+from kind.commands import CommandError, run, succeeds
+from programs import program
+
+NAME = "pulse-test"
+CONTEXT = f"kind-{NAME}"
+OFFLINE_CONFIG = Path(__file__).parent / "cluster.yaml"
+PUBLISHED_NODE = "kindest/node:v1.34.0"
+PUBLISHED_BASES = {"python": "python:3.13-slim", "jre": "eclipse-temurin:21-jre"}
+READY_WAIT = "180s"
+
+
+class ForeignClusterError(Exception):
+    """The kubeconfig file points at a cluster that is not the tests' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The running cluster. `platform` says whether images are pulled or made from package registries alone."""
+
+    cache: Path
+    platform: str  # "registry" or "offline"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return _kubeconfig(self.cache)
+
+    def kubectl(self, *words: object) -> str:
+        """What `kubectl` printed; CommandError if it failed."""
+        return run(program("kubectl", self.cache), "--kubeconfig", self.kubeconfig, "--context", CONTEXT, *words)
+
+    def helm(self, *words: object) -> str:
+        """What `helm` printed; CommandError if it failed."""
+        command = program("helm", self.cache)
+        return run(command, "--kubeconfig", self.kubeconfig, "--kube-context", CONTEXT, *words)
+
+    def base(self, name: str) -> str:
+        """The image to build on, `python` or `jre`, as this platform has it."""
+        return offline.base(name) if self.platform == "offline" else PUBLISHED_BASES[name]
+
+    def load(self, images: Sequence[str]) -> None:
+        """Puts images of the Docker daemon on the node; a pod must not ask to pull them always."""
+        _kind(self.cache, "load", "docker-image", *images, "--name", NAME)
+
+
+def up(cache: Path) -> Cluster:
+    """The cluster, made if it does not run yet, with its node ready. Starts a Docker daemon if none answers."""
+    home = _home(cache)
+    home.mkdir(parents=True, exist_ok=True)
+    daemon.ensure(home)
+    if not _answers(cache):
+        _delete(cache)  # what a killed run or a restarted machine left
+        _create(cache)
+    guard(_kubeconfig(cache))
+    return Cluster(cache, (home / "platform").read_text())
+
+
+def is_up(cache: Path) -> bool:
+    """Whether the cluster runs and answers."""
+    return daemon.answers() and _answers(cache)
+
+
+def down(cache: Path) -> None:
+    """Removes the cluster, and ends the Docker daemon if `up` started it. Fine if there is neither."""
+    if daemon.answers():
+        _delete(cache)
+    daemon.end(_home(cache))
+
+
+def guard(kubeconfig: Path) -> None:
+    """ForeignClusterError unless the file's current context is the tests' own cluster on this machine."""
+    try:
+        config = yaml.safe_load(kubeconfig.read_bytes())
+        current = config["current-context"]
+        context = _named(config["contexts"], current)["context"]
+        server = _named(config["clusters"], context["cluster"])["cluster"]["server"]
+    except (OSError, TypeError, KeyError) as failed:
+        raise ForeignClusterError(
+            f"{kubeconfig} names no cluster that tests may touch: run `make kind-up`."
+        ) from failed
+    if current != CONTEXT or urlsplit(server).hostname != "127.0.0.1":
+        raise ForeignClusterError(
+            f"{kubeconfig} points at {current!r} on {server}, and tests touch only {CONTEXT!r} on this machine: run "
+            "`make kind-up`, and use the kubeconfig file that it names."
+        )
+
+
+def _named(items: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    found = [item for item in items if item["name"] == name]
+    if not found:
+        raise KeyError(name)
+    return found[0]
+
+
+def _create(cache: Path) -> None:
+    platform = _platform()
+    node = offline.node(cache) if platform == "offline" else PUBLISHED_NODE
+    print(f"starting the cluster {NAME} from {node}", flush=True)
+    words = ["--name", NAME, "--image", node, "--wait", READY_WAIT, "--kubeconfig", _kubeconfig(cache)]
+    try:
+        _kind(cache, "create", "cluster", *words, *(["--config", OFFLINE_CONFIG] if platform == "offline" else []))
+    except CommandError:
+        _delete(cache)
+        raise
+    (_home(cache) / "platform").write_text(platform)
+
+
+def _delete(cache: Path) -> None:
+    _kind(cache, "delete", "cluster", "--name", NAME, "--kubeconfig", _kubeconfig(cache))
+    _kubeconfig(cache).unlink(missing_ok=True)
+
+
+def _answers(cache: Path) -> bool:
+    return _kubeconfig(cache).exists() and succeeds(
+        program("kubectl", cache), "--kubeconfig", _kubeconfig(cache), "--context", CONTEXT, "get", "--raw", "/readyz"
+    )
+
+
+def _platform() -> str:
+    """How this machine gets images. What can be pulled is pulled; a machine that cannot makes its own."""
+    try:
+        run("docker", "pull", "--quiet", PUBLISHED_NODE)
+    except CommandError as refused:
+        print(f"no image registry can be reached, so images are made from packages ({_last_line(refused)})", flush=True)
+        return "offline"
+    return "registry"
+
+
+def _last_line(failed: CommandError) -> str:
+    return str(failed).splitlines()[-1]
+
+
+def _kind(cache: Path, *words: object) -> str:
+    return run(program("kind", cache), *words)
+
+
+def _home(cache: Path) -> Path:
+    return cache / "kind"
+
+
+def _kubeconfig(cache: Path) -> Path:
+    return _home(cache) / "kubeconfig"

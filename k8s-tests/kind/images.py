@@ -1,0 +1,24 @@
+"""Pulse's own images, built as `make images` does and put on the cluster's node."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kind.cluster import Cluster
+from kind.commands import run, succeeds
+
+ROOT = Path(__file__).parents[2]
+COMPONENTS = ("operator", "consumer", "simulator", "transform")
+REPOSITORY = "pulse"
+
+
+def build_and_load(cluster: Cluster, tag: str) -> dict[str, str]:
+    """Component -> its image on the node. What has not changed is neither built nor loaded again."""
+    # Debian's Docker brings no BuildKit client; the Dockerfiles need none.
+    environment = {**os.environ} if succeeds("docker", "buildx", "version") else {**os.environ, "DOCKER_BUILDKIT": "0"}
+    words = [f"BASE={cluster.base('python')}", f"TAG={tag}", f"REPOSITORY={REPOSITORY}"]
+    run("make", "images", *words, cwd=ROOT, env=environment)
+    images = {component: f"{REPOSITORY}/{component}:{tag}" for component in COMPONENTS}
+    cluster.load(list(images.values()))
+    return images
