@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 ENTRY_POINT_GROUP = "pulse.commands"
 
+# Commands about pipelines in a cluster: the local stack has nothing to do with them.
+PIPELINE_ENTRY_POINT_GROUP = "pulse.pipeline_commands"
+
 # Exit codes that mean the same in every command.
 OK, FAILED, USAGE, STOPPED = 0, 1, 2, 3
 

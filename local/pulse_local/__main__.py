@@ -47,6 +47,11 @@ def _run(name: str, rest: list[str]) -> int:
         hint = f", did you mean {near[0]!r}?" if near else "."
         say(f"pulse: there is no subcommand {name!r}{hint} `pulse --help` lists them.")
         return USAGE
+    in_cluster = subcommands.of_pipelines().get(name)
+    # `pulse status` is about this machine, `pulse status shop` about the pipeline of that name.
+    if in_cluster and (name not in subcommands.OWN or any(not word.startswith("-") for word in rest)):
+        command = subcommands.loaded(name, in_cluster)
+        return command.run(parser_for(f"pulse {name}", command).parse_args(rest), os.environ)
     command = subcommands.loaded(name, known[name])
     parsed = parser_for(f"pulse {name}", command).parse_args(rest)
     if name in subcommands.OWN:
@@ -84,7 +89,8 @@ def _with_hint(failed: PulseError) -> str:
 
 def _help() -> str:
     known = subcommands.known()
-    others = [name for name in known if name not in subcommands.OWN]
+    in_cluster = subcommands.of_pipelines()
+    others = [name for name in known if name not in subcommands.OWN and name not in in_cluster]
     return "\n".join(
         [
             "usage: pulse SUBCOMMAND [WORDS]",
@@ -94,6 +100,9 @@ def _help() -> str:
             "",
             "Parts of the pipeline, against the local stack while it runs, else as the environment says",
             *(_line(name, known) for name in others),
+            "",
+            "A PulsePipeline in a Kubernetes cluster; also as `kubectl pulse SUBCOMMAND`",
+            *(_line(name, in_cluster) for name in in_cluster),
             "",
             "`pulse SUBCOMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong words, 3 stopped: the message "
             "says what to mend.",

@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from pulse.cli import ENTRY_POINT_GROUP, Command
+from pulse.cli import ENTRY_POINT_GROUP, PIPELINE_ENTRY_POINT_GROUP, Command
 from pulse.errors import Stop
 
 # The local stack's own, in the order in which a person meets them.
@@ -25,6 +25,17 @@ def known() -> dict[str, list[EntryPoint]]:
         name: [EntryPoint(name, value, ENTRY_POINT_GROUP)] for name, value in OWN.items()
     }
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
+        found.setdefault(point.name, []).append(point)
+    for name, points in of_pipelines().items():
+        if name not in OWN:
+            found.setdefault(name, []).extend(points)
+    return found
+
+
+def of_pipelines() -> dict[str, list[EntryPoint]]:
+    """Those about pipelines in a cluster. One of them may share its name with one of the local stack's own."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in sorted(entry_points(group=PIPELINE_ENTRY_POINT_GROUP), key=lambda point: point.name):
         found.setdefault(point.name, []).append(point)
     return found
 

@@ -37,14 +37,22 @@ def test_help_lists_every_subcommand_with_its_line(capsys: pytest.CaptureFixture
     listed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
     assert set(listed) >= {"up", "status", "logs", "psql", "down", "demo", "import", "consume", "migrate", "offsets"}
     assert set(listed) >= {"simulate", "transform"}
+    assert set(listed) >= {"diff", "render", "resume", "suspend"}
     assert all(len(line.split()) > 2 for line in listed.values())
+
+
+def test_status_with_a_name_is_about_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "shop", "--kubeconfig", "/nowhere"]) == 3
+    assert "No way to the Kubernetes API" in capsys.readouterr().err
 
 
 def test_help_imports_no_component() -> None:
     code = "import sys; from pulse_local.__main__ import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pulse_local.subcommands" in done.stderr
-    assert not any(name in done.stderr for name in ("confluent_kafka", "pulse_consumer.commands", "psycopg", "rich"))
+    assert not any(
+        name in done.stderr for name in ("confluent_kafka", "pulse_consumer.commands", "psycopg", "rich", "kubernetes")
+    )
 
 
 def test_the_line_is_read_without_running_the_module(package: Path) -> None:

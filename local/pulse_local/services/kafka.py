@@ -8,9 +8,10 @@ from __future__ import annotations
 import secrets
 import subprocess
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -127,17 +128,19 @@ def start(
     port: int,
     controller_port: int,
     on_start: Callable[[Process], None] = lambda _: None,
+    extra: Mapping[str, str] = MappingProxyType({}),
 ) -> Broker:
     """Starts the broker on data that it keeps in `directory` and returns when it answers.
 
     `on_start` hears of the process as soon as there is one, so that it can be found again whatever happens next.
+    `extra` goes on top of the usual configuration; the listener on `port` has to stay as it is.
     """
     runtime = java()
     data, config, log4j = directory / "data", directory / "server.properties", directory / "log4j2.properties"
     directory.mkdir(parents=True, exist_ok=True)
     log4j.write_text(LOG4J)
-    lines = (f"{key}={value}" for key, value in properties(data, port, controller_port).items())
-    config.write_text("\n".join(lines) + "\n")
+    settings = {**properties(data, port, controller_port), **extra}
+    config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     command = [
         str(runtime),
         *JVM_FLAGS,

@@ -1,0 +1,1 @@
+"""What people type: `pulse render | diff | status | suspend | resume`, and the same words behind `kubectl pulse`."""

@@ -1,0 +1,56 @@
+"""`pulse status PIPELINE`: what the operator says of a pipeline in a cluster, condition by condition."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from pulse.cli import FAILED, OK, Command
+from pulse_operator.cli.target import stored, target_of, target_words
+
+_WIDTHS = (18, 9, 22)
+
+
+def _words(parser: ArgumentParser) -> None:
+    parser.add_argument("pipeline", help="name of the PulsePipeline")
+    target_words(parser)
+
+
+def _run(words: Namespace, _: Mapping[str, str]) -> int:
+    target = target_of(words)
+    raw = target.ask(lambda api: stored(api, target.pipeline(words.pipeline)))
+    sys.stdout.write(told(raw))
+    return OK if _ready(raw) else FAILED
+
+
+def told(raw: Mapping[str, Any]) -> str:
+    """The status as text."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    lines = [f"{metadata['namespace']}/{metadata['name']}: {status.get('phase', 'not looked at yet')}"]
+    if status.get("observedGeneration") != metadata.get("generation"):
+        lines.append("The operator has not acted on the latest spec yet: what follows is older.")
+    lag, replicas, transform = (status.get(name) or {} for name in ("lag", "replicas", "transform"))
+    if lag:
+        drain = f", drained in {lag['drainSeconds']} s" if lag.get("drainSeconds") else ""
+        lines.append(f"lag         {lag.get('total', 'unknown')} records{drain} (at {lag.get('measuredAt')})")
+    if replicas:
+        why = f" ({replicas['reason']}: {replicas.get('message', '')})" if replicas.get("reason") else ""
+        lines.append(f"consumers   {replicas.get('summary')} ready{why}")
+    if transform.get("lastSuccessTime"):
+        lines.append(f"dbt         last good run {transform['lastSuccessTime']}")
+    lines.append("")
+    for condition in status.get("conditions", ()):
+        cells = (condition["type"], condition["status"], condition["reason"])
+        padded = " ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
+        lines.append(f"{padded} {condition['message']}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _ready(raw: Mapping[str, Any]) -> bool:
+    conditions = (raw.get("status") or {}).get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+STATUS = Command("what the operator says of a pipeline; exit code 1 if it is not ready", _words, _run)
