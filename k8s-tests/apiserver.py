@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from processes import running_process, wait_until
+from processes import running_process
 
 TOKEN = "of-this-test-run"
 JSON = "application/json"
@@ -89,10 +89,11 @@ def running(
     server = ApiServer(f"https://127.0.0.1:{api_port}", home / "certificates" / "apiserver.crt")
     storage = [etcd, *_etcd_words(home, client, f"http://127.0.0.1:{peer_port}")]
     api = [kube_apiserver, *_api_words(home, client, api_port, service_accounts)]
-    log = home / "kube-apiserver.log"
-    with running_process(storage, home / "etcd.log"), running_process(api, log):
-        definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        wait_until(lambda: server.call("GET", definitions)[0] == 200, "the API server answers", log)
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    with (
+        running_process(storage, home / "etcd.log", lambda: True),
+        running_process(api, home / "kube-apiserver.log", lambda: server.call("GET", definitions)[0] == 200),
+    ):
         yield server
 
 
@@ -104,7 +105,7 @@ def service_account_key(home: Path) -> Path:
     return key
 
 
-def _etcd_words(home: Path, client: str, peer: str) -> list[object]:
+def _etcd_words(home: Path, client: str, peer: str) -> list[str | Path]:
     return [
         *("--data-dir", home / "etcd", "--listen-client-urls", client, "--advertise-client-urls", client),
         *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"),
@@ -112,12 +113,12 @@ def _etcd_words(home: Path, client: str, peer: str) -> list[object]:
     ]
 
 
-def _api_words(home: Path, storage: str, port: int, service_accounts: bool) -> list[object]:
+def _api_words(home: Path, storage: str, port: int, service_accounts: bool) -> list[str | Path]:
     tokens = home / "tokens.csv"
     tokens.write_text(f"{TOKEN},admin,1,system:masters\n")
     key = service_account_key(home)
     return [
-        *("--etcd-servers", storage, "--secure-port", port, "--bind-address", "127.0.0.1"),
+        *("--etcd-servers", storage, "--secure-port", str(port), "--bind-address", "127.0.0.1"),
         *("--cert-dir", home / "certificates", "--token-auth-file", tokens),
         *("--service-account-issuer", "https://tests", "--service-account-signing-key-file", key),
         *("--service-account-key-file", key, "--authorization-mode", "RBAC"),

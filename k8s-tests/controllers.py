@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apiserver import ApiServer, service_account_key
-from processes import running_process, wait_until
+from processes import running_process
 
 # What acts on the objects that Pulse makes. Controllers of nodes, volumes and clouds have nothing to act on here.
 CONTROLLERS = (
@@ -35,13 +35,12 @@ CONTROLLERS = (
 def running_controllers(kube_controller_manager: Path, server: ApiServer, home: Path, port: int) -> Iterator[None]:
     """Starts the program, waits until it acts, and ends it."""
     config = server.kubeconfig(home / "controllers.kubeconfig")
-    words = [
-        *(kube_controller_manager, "--kubeconfig", config, "--bind-address", "127.0.0.1", "--secure-port", port),
+    words: list[str | Path] = [
+        *(kube_controller_manager, "--kubeconfig", config, "--bind-address", "127.0.0.1", "--secure-port", str(port)),
         *("--cert-dir", home / "controllers", "--controllers", ",".join(CONTROLLERS), "--leader-elect=false"),
         *("--service-account-private-key-file", service_account_key(home), "--root-ca-file", server.certificate),
     ]
-    log = home / "kube-controller-manager.log"
     account = "/api/v1/namespaces/default/serviceaccounts/default"
-    with running_process(words, log):
-        wait_until(lambda: server.call("GET", account)[0] == 200, "the controllers act", log)
+    log = home / "kube-controller-manager.log"
+    with running_process(words, log, lambda: server.call("GET", account)[0] == 200):
         yield

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from kit.guardian import Guardian
+
+from pulse_local import processes
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
 
 @contextmanager
-def running_process(words: Sequence[object], log: Path) -> Iterator[None]:
-    """Runs the program for the length of the block; what it prints goes to the log file."""
-    with log.open("wb") as out:
-        process = subprocess.Popen([str(word) for word in words], stdout=out, stderr=out)
+def running_process(words: Sequence[str | Path], log: Path, is_ready: Callable[[], bool]) -> Iterator[None]:
+    """Runs the program for the length of the block, which begins when it is ready; what it prints goes to the log.
+
+    It ends too when the test run is killed. `is_ready` may fail with an OSError as long as nothing answers.
+    """
+    guardian = Guardian()
+    process = processes.start(Path(words[0]).name, words, log=log, env=os.environ, cwd=log.parent)
+    guardian.watch(process)
     try:
+        processes.wait_ready(process, lambda: _holds(is_ready), START_SECONDS)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        processes.stop(process, STOP_SECONDS)
+        guardian.dismiss()
 
 
-def wait_until(holds: Callable[[], bool], what: str, log: Path | None = None, seconds: float = START_SECONDS) -> None:
-    """Returns once it holds; a refused connection counts as not yet. In the end it gives up and shows the log's end."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if holds():
-                return
-        except OSError:
-            pass
-        if time.monotonic() > deadline:
-            tail = f":\n{log.read_text()[-3000:]}" if log else "."
-            raise TimeoutError(f"Waited {seconds:.0f} s in vain until {what}{tail}")
-        time.sleep(0.2)
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Returns once it holds; an OSError, as of a refused connection, counts as not yet. TimeoutError in the end."""
+    if not processes.wait_until(lambda: _holds(holds), seconds):
+        raise TimeoutError(f"Waited {seconds:.0f} s in vain until {what}.")
+
+
+def _holds(what: Callable[[], bool]) -> bool:
+    try:
+        return what()
+    except OSError:
+        return False
