@@ -51,7 +51,7 @@ test: setup ## every test, with the real broker and database that the suite star
 	$(BIN)/pytest
 
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/operator k8s-tests/chart
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/operator k8s-tests/chart k8s-tests/kind
 
 test-kind: setup ## what needs a real cluster; makes one and removes it (KEEP=1 leaves it; needs Docker or root on Debian)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke
