@@ -49,7 +49,7 @@ class StandIn:
             "kind": "Kafka",
             "metadata": {"name": name, "namespace": namespace},
             "spec": {
-                "kafka": {"listeners": [listener], "authorization": {"type": "simple"}},
+                "kafka": {"listeners": [listener], **({"authorization": {"type": "simple"}} if authentication else {})},
                 "entityOperator": {"topicOperator": {}, "userOperator": {}},
             },
         }

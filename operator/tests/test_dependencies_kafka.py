@@ -35,14 +35,16 @@ def kafka(
     operators: dict[str, Any] | None = OPERATORS,
     authorization: dict[str, Any] | None = SIMPLE,
     listener: str = "tls",
+    login: bool = True,
 ) -> dict[str, Any]:
-    declared = {
+    declared: dict[str, Any] = {
         "name": listener,
         "port": 9093,
         "type": "internal",
         "tls": True,
-        "authentication": {"type": "scram-sha-512"},
     }
+    if login:
+        declared["authentication"] = {"type": "scram-sha-512"}
     spec: dict[str, Any] = {"kafka": {"listeners": [declared]}}
     if authorization:
         spec["kafka"]["authorization"] = authorization
@@ -73,7 +75,9 @@ CASES = [
     Case("no such object", Missing.OBJECT, "False", "NotFound", ("kafka/events", "spec.source.strimzi.cluster")),
     Case("new, no status", kafka(None), "Unknown", "Pending", ("no status yet",), seconds=5),
     Case("status an empty object", kafka({}), "Unknown", "Pending", seconds=5),
-    Case("no status for long", kafka(None), "False", "NotPickedUp", ("181 s", "STRIMZI_NAMESPACE"), seconds=181),
+    Case(
+        "no status for long", kafka(None), "False", "NotPickedUp", ("more than 180 s", "STRIMZI_NAMESPACE"), seconds=181
+    ),
     Case("no main condition yet", kafka(status()), "Unknown", "Pending", ("no Ready condition",)),
     Case(
         "creating",
@@ -110,6 +114,16 @@ CASES = [
         "Unknown",
         "ReconciliationPaused",
         ("strimzi.io/pause-reconciliation",),
+    ),
+    Case(
+        "nobody logs in, and nothing is guarded", kafka(status(READY), login=False, authorization=None), "True", "Ready"
+    ),
+    Case(
+        "nobody logs in, yet rights are asked for",
+        kafka(status(READY), login=False),
+        "False",
+        "AuthenticationMissing",
+        ("listener tls asks for no login", "authentication: {type: scram-sha-512}"),
     ),
     Case(
         "no entity operator",

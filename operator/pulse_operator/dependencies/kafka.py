@@ -1,7 +1,7 @@
 """Whether a Kafka can carry a pipeline, and how clients reach it.
 
 Besides Strimzi's own word this asks for what a pipeline needs of it: both entity operators, simple authorization for
-the ACLs of KafkaUsers, and the listener that clients are to use.
+the ACLs of KafkaUsers where clients log in, and the listener that clients are to use.
 """
 
 from __future__ import annotations
@@ -83,16 +83,27 @@ def _unfit(kafka: Raw, target: Target, listener: str) -> Verdict | None:
             f"{target}: spec.entityOperator lacks {' and '.join(absent)}, so topics or users are never made. "
             f"Add {', '.join(f'{name}: {{}}' for name in absent)} there.",
         )
+    declared = _declared(kafka)
+    if listener not in declared:
+        return _no_listener(target, "spec.kafka.listeners", listener, declared)
+    return _unfit_for_users(kafka, target, listener, logs_in="authentication" in declared[listener])
+
+
+def _unfit_for_users(kafka: Raw, target: Target, listener: str, *, logs_in: bool) -> Verdict | None:
+    """Users need simple authorization for their ACLs; where nobody logs in there are none, and none may be asked for."""
     authorization = kafka["spec"]["kafka"].get("authorization", {}).get("type")
-    if authorization != "simple":
+    if logs_in and authorization != "simple":
         return false(
             Reason.AUTHORIZATION_MISSING,
             f"{target}: spec.kafka.authorization.type is {authorization or 'absent'}, so users with ACLs are refused. "
             "Set it to simple.",
         )
-    declared = _declared(kafka)
-    if listener not in declared:
-        return _no_listener(target, "spec.kafka.listeners", listener, declared)
+    if authorization and not logs_in:
+        return false(
+            Reason.AUTHENTICATION_MISSING,
+            f"{target}: listener {listener} asks for no login while spec.kafka.authorization.type is {authorization}, so "
+            "its clients are nobody and may do nothing. Give the listener authentication: {type: scram-sha-512}.",
+        )
     return None
 
 

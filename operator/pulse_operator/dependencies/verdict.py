@@ -35,6 +35,7 @@ class Reason(Enum):
 
     CREATING = "Creating"
     ENTITY_OPERATOR_MISSING = "EntityOperatorMissing"
+    AUTHENTICATION_MISSING = "AuthenticationMissing"
     AUTHORIZATION_MISSING = "AuthorizationMissing"
     LISTENER_MISSING = "ListenerMissing"
     LISTENER_PENDING = "ListenerPending"
