@@ -85,7 +85,7 @@ class Api:
         Fields that an earlier apply named and this one does not are removed. Unknown fields are an error.
         """
         ref = Ref.of(manifest)
-        query = {"fieldManager": FIELD_MANAGER, "force": _word(force), "fieldValidation": "Strict"}
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
         return await self._object("apply", ref, "PATCH", ref.path, _dry(query, dry_run), manifest, APPLY)
 
     async def create(self, manifest: Manifest, dry_run: bool = False) -> Manifest:
@@ -214,10 +214,6 @@ class Api:
             proxy=self._connection.proxy,
             server_hostname=self._connection.server_name,
         )
-
-
-def _word(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def _dry(query: dict[str, str], dry_run: bool) -> dict[str, str]:

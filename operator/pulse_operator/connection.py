@@ -35,7 +35,7 @@ class Connection:
                 load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]
         except (ConfigException, OSError) as error:
             raise SettingsError(
-                f"No way to the Kubernetes API: {error} Outside a cluster, set KUBECONFIG or say which context to use."
+                f"No way to the Kubernetes API: {_sentence(error)} Outside a cluster, set KUBECONFIG or say which context to use."
             ) from error
         return cls(configuration)
 
@@ -61,7 +61,7 @@ class Connection:
             found = self.configuration.auth_settings().get("BearerToken")
         except (ConfigException, OSError) as error:
             raise ApiUnavailable(
-                f"The log-in for {self.url} could not be renewed: {error}. It is tried again."
+                f"The log-in for {self.url} could not be renewed: {_sentence(error)} It is tried again."
             ) from error
         return {"Authorization": found["value"] or ""} if found else {}
 
@@ -83,3 +83,7 @@ def _in_cluster(configuration: Configuration) -> bool:
     except ConfigException:
         return False
     return True
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).strip().rstrip('.')}."

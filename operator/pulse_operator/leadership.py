@@ -92,8 +92,8 @@ class Leadership:
         """One renewal that succeeds, or LeaseLost. It is tried for as long as the caller lets it."""
         while True:
             before = self._record
-            if before is None or not self.held:
-                self._lost("it could not be renewed in time")
+            if before is None:
+                self._lost("it was never acquired, or was released")
             try:
                 return await self._write(before)
             except Conflict:  # somebody wrote; perhaps this very process, and the answer was lost
