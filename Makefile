@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MEMBERS := core operator images/consumer images/simulator images/transform local
 IMAGES := operator consumer simulator transform
 BASE ?= python:3.13-slim
-TAG ?= dev
+TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.yaml)
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help

@@ -74,8 +74,8 @@ def kind_cluster(server_paths: Paths) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def pulse_images(kind_cluster: Cluster) -> dict[str, str]:
-    """Component -> its image, built from this checkout and on the cluster's node."""
-    return images.build_and_load(kind_cluster, "test")
+    """Component -> its image, built from this checkout, on the node, and what the chart starts by default."""
+    return images.build_and_load(kind_cluster)
 
 
 def _free_ports(count: int) -> tuple[int, ...]:

@@ -9,22 +9,23 @@ import subprocess
 import time
 from pathlib import Path
 
-from kind.commands import CommandError, run, succeeds
+from kind import debian
+from kind.commands import CommandError, succeeds
 
 HERE = Path(__file__).parent
 START_SECONDS = 60.0
 CAP_SYS_RESOURCE = 24
-INSTALL_YOURSELF = "Install Docker and start it, then say this again"
 
 
 def ensure(home: Path) -> None:
     """Returns once a Docker daemon answers. `home` keeps its log, and who it is if this started it."""
     if answers():
         return
-    if os.geteuid() != 0:
-        raise CommandError(f"No Docker daemon answers, and only root can start one. {INSTALL_YOURSELF}.")
     if shutil.which("dockerd") is None or shutil.which("docker") is None:
-        _install()
+        # The command is a package of its own since Debian 13.
+        debian.install("Docker", "docker.io", "docker-cli", "iptables")
+    if os.geteuid() != 0:
+        raise CommandError("No Docker daemon answers, and only root can start one: start Docker, then say this again.")
     home.mkdir(parents=True, exist_ok=True)
     log = home / "dockerd.log"
     words = ["--host", "unix:///var/run/docker.sock", "--pidfile", str(_pid_file(home)), *_runtime_words(home)]
@@ -71,20 +72,6 @@ def _is_ours(pid: int, file: Path) -> bool:
     except FileNotFoundError:
         return False
     return str(file).encode() in words
-
-
-def _install() -> None:
-    if shutil.which("apt-get") is None:
-        raise CommandError(
-            f"Docker is missing, and it is installed by itself only on Debian and its like. {INSTALL_YOURSELF}."
-        )
-    print("installing Docker from Debian's packages", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run("apt-get", "update", "-qq", env=environment)
-    packages = ["docker.io", "iptables"]
-    if shutil.which("docker") is None and succeeds("apt-cache", "show", "docker-cli"):
-        packages.append("docker-cli")  # a package of its own since Debian 13
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, env=environment)
 
 
 def _runtime_words(home: Path) -> list[str]:

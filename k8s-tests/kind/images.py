@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import yaml
 from kind.cluster import Cluster
 from kind.commands import run, succeeds
 
@@ -13,10 +14,11 @@ COMPONENTS = ("operator", "consumer", "simulator", "transform")
 REPOSITORY = "pulse"
 
 
-def build_and_load(cluster: Cluster, tag: str) -> dict[str, str]:
-    """Component -> its image on the node. What has not changed is neither built nor loaded again."""
+def build_and_load(cluster: Cluster) -> dict[str, str]:
+    """Component -> its image on the node, under the names that the chart asks for unless told otherwise."""
     # Debian's Docker brings no BuildKit client; the Dockerfiles need none.
     environment = {**os.environ} if succeeds("docker", "buildx", "version") else {**os.environ, "DOCKER_BUILDKIT": "0"}
+    tag = yaml.safe_load((ROOT / "charts" / "pulse" / "Chart.yaml").read_bytes())["appVersion"]
     words = [f"BASE={cluster.base('python')}", f"TAG={tag}", f"REPOSITORY={REPOSITORY}"]
     run("make", "images", *words, cwd=ROOT, env=environment)
     images = {component: f"{REPOSITORY}/{component}:{tag}" for component in COMPONENTS}

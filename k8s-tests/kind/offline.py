@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kind.commands import CommandError, run, succeeds
+from kind import debian
+from kind.commands import run, succeeds
 from programs import KUBERNETES, PROGRAMS, program
 
 HERE = Path(__file__).parent
@@ -133,21 +134,14 @@ def _root(root: Root) -> str:
     """The image of a root file system, made from Debian's packages if it is not there."""
     if not _is_there(root.image):
         print(f"making {root.image} from Debian's packages, once per machine", flush=True)
-        _ensure_mmdebstrap()
+        if shutil.which("mmdebstrap") is None:
+            debian.install("mmdebstrap", "mmdebstrap")
         with tempfile.TemporaryDirectory() as directory:
             archive = Path(directory) / "root.tar"
             packages = ",".join(root.packages)
             run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", root.release, archive)
             run("docker", "import", "--change", f"ENV {SEARCH_PATH}", archive, root.image)
     return root.image
-
-
-def _ensure_mmdebstrap() -> None:
-    if shutil.which("mmdebstrap"):
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise CommandError("mmdebstrap is missing: install it, or say this again as root on Debian or its like.")
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap")
 
 
 @contextmanager
