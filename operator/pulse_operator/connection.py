@@ -35,7 +35,8 @@ class Connection:
                 load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]
         except (ConfigException, OSError) as error:
             raise SettingsError(
-                f"No way to the Kubernetes API: {_sentence(error)} Outside a cluster, set KUBECONFIG or say which context to use."
+                f"No way to the Kubernetes API: {_sentence(error)} "
+                "Outside a cluster, set KUBECONFIG or say which context to use."
             ) from error
         return cls(configuration)
 

@@ -94,6 +94,6 @@ def test_a_service_account_that_cannot_be_read_any_more_is_an_outage(tmp_path: P
     def gone(_: object) -> None:
         raise OSError("Service token file does not exist.")
 
-    connection.configuration.refresh_api_key_hook = gone
+    connection.configuration.refresh_api_key_hook = gone  # type: ignore[assignment]
     with pytest.raises(ApiUnavailable, match=f"log-in for {SERVER} could not be renewed: Service token"):
         connection.headers()
