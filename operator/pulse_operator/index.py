@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pulse_operator.metadata import Meta
@@ -36,13 +36,6 @@ class Index:
     def owned_by(self, namespace: str, name: str) -> frozenset[Ref]:
         """All that carries the labels of one pipeline."""
         return frozenset(self._owned.get((namespace, name), ()))
-
-    def of_kind(self, kind: Kind) -> Iterator[Ref]:
-        """All objects of a kind, in no order; one that two scopes cover comes twice."""
-        for (one, _), scopes in self._scopes.items():
-            if one is kind or one == kind:
-                for objects in scopes.values():
-                    yield from objects
 
     def replace(self, scope: Scope, objects: Mapping[Ref, Meta]) -> list[Ref]:
         """Takes a whole listing, and says what it makes new, different or gone."""
