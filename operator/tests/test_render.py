@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kit import golden
 from kit.golden import Golden
@@ -22,6 +22,7 @@ from pulse_operator.objects import Identity, Manifest, Ref, owned, owner_of
 from pulse_operator.render import Rendered, migration_job
 
 SCRAM = golden.case("scram")
+EVERYTHING = golden.case("every-field")
 PIPELINE_NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
 WORKLOADS = {"Deployment", "CronJob", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"}
 LASTING = {"KafkaTopic", "KafkaUser", "Database", "DatabaseRole"}
@@ -57,16 +58,19 @@ def named(case: Golden, name: str) -> Rendered:
 # --- of every rendering
 
 
+@settings(deadline=None)
 @given(PIPELINE_NAMES)
 def test_same_input_gives_the_same_bytes(name: str) -> None:
-    one, other = (json.dumps(named(golden.case("every-field"), name).manifests) for _ in range(2))
+    one, other = (json.dumps(named(EVERYTHING, name).manifests) for _ in range(2))
     assert one == other
 
 
+@settings(deadline=None)
 @given(PIPELINE_NAMES)
+@example("a" * 40)
 def test_every_name_and_label_fits(name: str) -> None:
     checked_pipeline(name)
-    rendered = named(golden.case("every-field"), name)
+    rendered = named(EVERYTHING, name)
     for made in rendered.manifests:
         metadata = made["metadata"]
         longest = 52 if made["kind"] == "CronJob" else 63
@@ -317,6 +321,13 @@ def test_nobody_works_before_the_migration_is_done() -> None:
     assert {ref.name for ref in rendered.withheld} == {"shop-consumer", "shop-transform"}
     assert "Job" in kinds(rendered)
     assert not {"Deployment", "CronJob"} & set(kinds(rendered))
+
+
+def test_a_pipeline_can_be_told_to_rest_while_its_migration_fails() -> None:
+    facts = replace(SCRAM.facts, migrated=False)
+    rendered = replace(SCRAM, facts=facts, decision=replace(SCRAM.decision, suspended=True)).rendered
+    assert only(rendered, "Deployment", "shop-consumer")["spec"]["replicas"] == 0
+    assert only(rendered, "CronJob", "shop-transform")["spec"]["suspend"] is True
 
 
 # --- workloads

@@ -61,7 +61,7 @@ def consumers(inputs: Inputs) -> list[Wanted]:
     made = settings(inputs, kafka, database)
     told = environment(inputs, COMPONENT, made, {**kafka_files(kafka), **database_files(database)})
     kept = secret(inputs, COMPONENT, told)
-    if not inputs.facts.migrated:
+    if not inputs.startable:
         return [*kept, deployment]
     return [*kept, workload(inputs, deployment, COMPONENT, spec=_spec(inputs, told, made))]
 

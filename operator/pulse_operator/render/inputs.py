@@ -41,6 +41,14 @@ class Inputs:
         """The sink if CloudNativePG runs it."""
         return None if self.spec.sink.cloud_native_pg is UNSET else self.spec.sink.cloud_native_pg
 
+    @property
+    def startable(self) -> bool:
+        """Whether what writes to the database may be rendered: its schema is there, or nothing will run anyhow.
+
+        The latter so that a pipeline can be told to rest while a migration does not succeed.
+        """
+        return self.facts.migrated or self.decision.suspended
+
     def home(self, kind: Kind, suffix: str) -> Ref:
         """An object of the pipeline in its own namespace."""
         return Ref(kind, self.identity.namespace, f"{self.name}-{suffix}")

@@ -36,7 +36,9 @@ _RUN_LATEST_START_SECONDS, _REFRESH_LATEST_START_SECONDS = 600, 12 * _HOUR
 
 
 def transforms(inputs: Inputs) -> list[Wanted]:
-    """The Secret once the database can be reached, and the CronJobs once it has its schema too."""
+    """The Secret once the database can be reached, and the CronJobs once it has its schema too; nothing if others run dbt."""
+    if not inputs.spec.transform.enabled:
+        return []
     refreshed = inputs.spec.transform.full_refresh_schedule is not UNSET
     crons = [inputs.home(CRON_JOB, name) for name in (RUN, *([REFRESH] if refreshed else []))]
     access = inputs.facts.databases.get("transform")
@@ -44,7 +46,7 @@ def transforms(inputs: Inputs) -> list[Wanted]:
         return [secret_ref(inputs, COMPONENT), *crons]
     told = environment(inputs, COMPONENT, settings(inputs, access), database_files(access))
     kept = secret(inputs, COMPONENT, told)
-    if not inputs.facts.migrated:
+    if not inputs.startable:
         return [*kept, *crons]
     specs = [_run(inputs, told), _refresh(inputs, told)]
     return [*kept, *(workload(inputs, ref, COMPONENT, spec=spec) for ref, spec in zip(crons, specs, strict=False))]
