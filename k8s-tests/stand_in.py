@@ -31,7 +31,8 @@ ANSWERED = {
 
 @dataclass
 class StandIn:
-    """Answers in these namespaces until it is told otherwise for an object: `refuse` and `ignore` name plural/name."""
+    """Answers in these namespaces, or in all if none is named, until it is told otherwise for an object: `refuse` and
+    `ignore` name plural/name."""
 
     server: ApiServer
     namespaces: tuple[str, ...]
@@ -140,16 +141,17 @@ class StandIn:
     def answer(self) -> None:
         """One look at every object: what was not acted on yet is."""
         for plural, group in ANSWERED.items():
-            for namespace in self.namespaces:
-                folder = f"{group}/namespaces/{namespace}/{plural}"
+            folders = [f"{group}/namespaces/{namespace}/{plural}" for namespace in self.namespaces]
+            for folder in folders or [f"{group}/{plural}"]:
                 _, found = self.server.call("GET", folder)
                 for raw in found.get("items", ()):
                     key = f"{plural}/{raw['metadata']['name']}"
                     if key not in self.ignore:
-                        self._answer_one(folder, plural, raw, self.refuse.get(key))
+                        self._answer_one(group, plural, raw, self.refuse.get(key))
 
-    def _answer_one(self, folder: str, plural: str, raw: dict[str, Any], refusal: dict[str, Any] | None) -> None:
+    def _answer_one(self, group: str, plural: str, raw: dict[str, Any], refusal: dict[str, Any] | None) -> None:
         metadata = raw["metadata"]
+        folder = f"{group}/namespaces/{metadata['namespace']}/{plural}"
         generation = metadata["generation"]
         status = refusal or _status(plural, raw)
         wanted = {**status, "observedGeneration": generation}

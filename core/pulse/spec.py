@@ -225,6 +225,9 @@ class Simulator(Part, frozen=True):
 class Transform(Part, frozen=True):
     """The runs of dbt."""
 
+    enabled: Annotated[
+        bool, Meta(description="Whether Pulse schedules dbt; false leaves it to a scheduler of your own.")
+    ] = True
     schedule: Annotated[str, _text("When dbt runs, as a cron expression.", _CRON, 100)] = "*/15 * * * *"
     full_refresh_schedule: (
         Annotated[str, _text("When every mart is built anew; never if absent.", _CRON, 100)] | UnsetType

@@ -14,6 +14,8 @@ from pulse_operator.schedule import fired_before
 def transform_fresh(evidence: Evidence, blocker: tuple[str, Verdict] | None) -> Verdict:
     """Whether the marts are as new as the schedule promises."""
     ref, seen = evidence.wants.transform, evidence.seen
+    if not evidence.pipeline.spec.transform.enabled:
+        return true(Reason.NOT_ENABLED, "Pulse does not schedule dbt here (spec.transform.enabled is false).")
     problem = refused(evidence, (ref,))
     if problem:
         return _named(problem)

@@ -90,7 +90,7 @@ def _unfit(kafka: Raw, target: Target, listener: str) -> Verdict | None:
 
 
 def _unfit_for_users(kafka: Raw, target: Target, listener: str, *, logs_in: bool) -> Verdict | None:
-    """Users need simple authorization for their ACLs; where nobody logs in there are none, and none may be asked for."""
+    """Users need simple authorization for their ACLs; where nobody logs in there are none to be asked for."""
     authorization = kafka["spec"]["kafka"].get("authorization", {}).get("type")
     if logs_in and authorization != "simple":
         return false(
@@ -101,7 +101,7 @@ def _unfit_for_users(kafka: Raw, target: Target, listener: str, *, logs_in: bool
     if authorization and not logs_in:
         return false(
             Reason.AUTHENTICATION_MISSING,
-            f"{target}: listener {listener} asks for no login while spec.kafka.authorization.type is {authorization}, so "
+            f"{target}: listener {listener} asks for no login, spec.kafka.authorization.type is {authorization}, so "
             "its clients are nobody and may do nothing. Give the listener authentication: {type: scram-sha-512}.",
         )
     return None

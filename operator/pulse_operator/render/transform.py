@@ -36,7 +36,7 @@ _RUN_LATEST_START_SECONDS, _REFRESH_LATEST_START_SECONDS = 600, 12 * _HOUR
 
 
 def transforms(inputs: Inputs) -> list[Wanted]:
-    """The Secret once the database can be reached, and the CronJobs once it has its schema too; nothing if others run dbt."""
+    """The Secret once the database can be reached, the CronJobs once it has its schema; nothing if others run dbt."""
     if not inputs.spec.transform.enabled:
         return []
     refreshed = inputs.spec.transform.full_refresh_schedule is not UNSET
