@@ -7,4 +7,4 @@ from pathlib import Path
 # would put a namespace of that name in its place, and whatever imports `operator` later would break.
 operator.__path__ = [str(Path(__file__).parent / "operator")]  # type: ignore[attr-defined]
 
-pytest_plugins = ["kit.servers", "kit.stack"]
+pytest_plugins = ["kit.servers", "kit.secured", "kit.stack"]
