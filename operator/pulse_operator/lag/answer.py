@@ -20,6 +20,7 @@ Kind = Literal[
     "Denied",  # the user lacks a right
     "NoTopic",
     "NameInvalid",  # Kafka allows no topic or group of this name
+    "ClientEnded",  # the client's process ended while it asked
     "Refused",  # any other error that a broker answers with
 ]
 
@@ -87,7 +88,8 @@ def of_connection(servers: str, user: str, error: KafkaError) -> Unknown:
             "AuthenticationFailed",
             f"Kafka at {servers} refuses {user}: {error.str()}. Check its name, its password and the listener.",
         )
-    if error.code() == KafkaError._SSL:
+    # With TLS 1.3 a broker refuses a client's certificate after the handshake, which librdkafka takes for a lost line.
+    if error.code() == KafkaError._SSL or "SSL" in error.str():
         return Unknown(
             "TlsFailed",
             f"No secure connection to Kafka at {servers} as {user}: {error.str()}. "

@@ -1,28 +1,23 @@
-"""Reads the lag of many pipelines: one client for all that share an access, one thread for each access that is asked.
+"""Reads the lag of many pipelines by way of a process that may end at any time, and stays right when it does.
 
-It is called from one thread, again and again. Whatever is wrong with one pipeline or one access is in its own answer;
-the time a look takes is that of the slowest access, and at most some seconds.
+An access whose question ended the process is found by halving those that were asked, and is asked by itself from then
+on until it answers, so that it takes no other's answer away.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Hashable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-
-from confluent_kafka import KafkaException
 
 from pulse.facts import KafkaAccess
-from pulse_operator.lag.answer import Answer, Unknown, Wanted, invalid_name
-from pulse_operator.lag.connection import Connection
-from pulse_operator.lag.look import look
-from pulse_operator.lag.memory import Memory
+from pulse_operator.lag.accesses import Settings
+from pulse_operator.lag.answer import Answer, Unknown, Wanted
+from pulse_operator.lag.child import Child, Crashed
 
-UNUSED_SECONDS = 300.0
-
-# They only wait. More accesses than this that are all silent would take turns, those that answered last time first.
-_THREADS = 128
+# After this, what is left to ask is left to the next look.
+_LOOK_SECONDS = 15.0
 
 
 class LagReader:
@@ -30,9 +25,9 @@ class LagReader:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._accesses: dict[KafkaAccess, _Access] = {}
+        self._child = Child()
+        self._suspects: set[KafkaAccess] = set()
         self._turn = threading.Lock()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lag")
 
     def read(self, wanted: Mapping[Hashable, tuple[KafkaAccess, Wanted]]) -> Mapping[Hashable, Answer]:
         """The offsets of every partition, or why they are not known, under the key of each pipeline."""
@@ -40,76 +35,58 @@ class LagReader:
         for access, one in wanted.values():
             groups.setdefault(access, set()).add(one)
         with self._turn:
-            now = self._clock()
-            self._close_unused(groups, now)
-            asked = [(self._accesses.setdefault(access, _Access(access)), ones) for access, ones in groups.items()]
-            asked.sort(key=lambda pair: pair[0].failed)
-            futures = {one.access: self._pool.submit(one.look, ones, now) for one, ones in asked}
-            answers = {access: future.result() for access, future in futures.items()}
-        return {key: answers[access][one] for key, (access, one) in wanted.items()}
+            answers = self._look(groups)
+        return {
+            key: answers[access][one] if access in answers else _unanswered(access)
+            for key, (access, one) in wanted.items()
+        }
 
-    def settings(
-        self, wanted: Mapping[Hashable, tuple[KafkaAccess, Collection[str]]]
-    ) -> Mapping[Hashable, Mapping[str, Mapping[str, str] | Unknown]]:
+    def _look(self, groups: Mapping[KafkaAccess, Collection[Wanted]]) -> dict[KafkaAccess, dict[Wanted, Answer]]:
+        now, deadline = self._clock(), time.monotonic() + _LOOK_SECONDS
+        self._suspects &= groups.keys()
+        answers: dict[KafkaAccess, dict[Wanted, Answer]] = {}
+        calm = groups.keys() - self._suspects
+        batches = deque([calm] if calm or self._child.runs else [])
+        batches.extend({suspect} for suspect in self._suspects)
+        ended: set[KafkaAccess] = set()
+        while batches and time.monotonic() < deadline:
+            batch = batches.popleft()
+            try:
+                answers |= self._child.ask("read", {access: groups[access] for access in batch}, now)
+                self._suspects -= batch
+            except Crashed:
+                batches.extend(self._apart(batch, ended))
+        return answers
+
+    def _apart(self, batch: set[KafkaAccess], ended: set[KafkaAccess]) -> list[set[KafkaAccess]]:
+        """How to ask those again, one of whom ended the process. `ended` are those that did so alone in this look."""
+        if len(batch) > 1:
+            listed = list(batch)
+            return [set(listed[: len(listed) // 2]), set(listed[len(listed) // 2 :])]
+        self._suspects |= batch & ended
+        # Once more all the same: a new process looks for the right broker first, which most often is the cure.
+        again = [batch] if batch - ended else []
+        ended |= batch
+        return again
+
+    def settings(self, wanted: Mapping[Hashable, tuple[KafkaAccess, Collection[str]]]) -> Mapping[Hashable, Settings]:
         """The settings in force of the topics under each key, or why they are not known."""
         with self._turn:
-            asked = {
-                key: self._pool.submit(self._accesses.setdefault(access, _Access(access)).settings, topics)
-                for key, (access, topics) in wanted.items()
-            }
-            return {key: future.result() for key, future in asked.items()}
+            try:
+                told: dict[Hashable, Settings] = self._child.ask("settings", dict(wanted))
+            except Crashed:
+                told = {key: dict.fromkeys(topics, _unanswered(access)) for key, (access, topics) in wanted.items()}
+        return told
 
     def close(self) -> None:
         """Closes every client. The reader is not used again."""
         with self._turn:
-            self._pool.shutdown()
-            self._accesses.clear()
-
-    def _close_unused(self, used: Collection[KafkaAccess], now: float) -> None:
-        for access, one in list(self._accesses.items()):
-            if access not in used and now - one.used >= UNUSED_SECONDS:
-                del self._accesses[access]  # the client closes with its last reference
+            self._child.close()
 
 
-class _Access:
-    """One access: its connection, once it could be made, and what its answers left to remember."""
-
-    def __init__(self, access: KafkaAccess) -> None:
-        self.access = access
-        self.used = 0.0
-        self.failed = False
-        self._connection: Connection | None = None
-        self._memory = Memory()
-
-    def look(self, wanted: Collection[Wanted], now: float) -> dict[Wanted, Answer]:
-        """The answer for each; never raises for what a broker or a setting can do."""
-        self.used = now
-        self._memory.keep_only(wanted)
-        answers: dict[Wanted, Answer] = {one: bad for one in wanted if (bad := invalid_name(one))}
-        askable = [one for one in wanted if one not in answers]
-        try:
-            self._connection = self._connection or Connection(self.access)
-        except (KafkaException, ValueError) as refused:
-            invalid = self._invalid(refused)
-            return answers | dict.fromkeys(askable, invalid)
-        answers |= look(self._connection, self._memory, askable, now)
-        self.failed = all(isinstance(told, Unknown) for told in answers.values())
-        if not self.failed:
-            self._connection.forget_errors()
-        return answers
-
-    def settings(self, topics: Collection[str]) -> dict[str, Mapping[str, str] | Unknown]:
-        """The settings of these topics; never raises for what a broker or a setting can do."""
-        try:
-            self._connection = self._connection or Connection(self.access)
-        except (KafkaException, ValueError) as refused:
-            return dict.fromkeys(topics, self._invalid(refused))
-        return self._connection.settings(topics)
-
-    def _invalid(self, refused: Exception) -> Unknown:
-        why = refused.args[0].str() if isinstance(refused, KafkaException) else refused
-        return Unknown(
-            "AccessInvalid",
-            f"No client can be made for Kafka at {self.access.bootstrap_servers}: {why}. "
-            "Mend the address, the CA or the credentials.",
-        )
+def _unanswered(access: KafkaAccess) -> Unknown:
+    return Unknown(
+        "ClientEnded",
+        f"The Kafka client ended while it asked Kafka at {access.bootstrap_servers}, as it does when brokers change "
+        "their roles. It is asked again; if this stays, look at the brokers' logs.",
+    )
