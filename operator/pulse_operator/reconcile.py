@@ -13,10 +13,10 @@ from msgspec import UNSET
 from pulse.facts import ROLES, Decision, Facts, Images, Role
 from pulse_operator import deduce
 from pulse_operator.apply import Applier, Outcome
-from pulse_operator.conditions import Evidence, conditions
+from pulse_operator.conditions import Evidence, aside, conditions
 from pulse_operator.decide import scaling_policy, shall_be
-from pulse_operator.dependencies import Missing, Reason
-from pulse_operator.dependencies.verdict import condition, false, unknown
+from pulse_operator.dependencies import Missing
+from pulse_operator.dependencies.verdict import condition
 from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
 from pulse_operator.objects import Ref
@@ -64,17 +64,13 @@ class Reconciler:
         try:
             pipeline = parsed(raw)
         except SpecInvalid as wrong:
-            verdict = false(Reason.INVALID_SPEC, str(wrong))
-            await self.publisher.only_ready(identity, raw, verdict, "Pending")
+            await self.publisher.only_ready(identity, raw, aside.invalid(wrong), "Pending")
             return self.resync_seconds
         if pipeline.deleting:
             return await self._teardown(pipeline, raw)
         if pipeline.paused:
             self.scaler.drop(pipeline.key)
-            verdict = unknown(
-                Reason.PAUSED, "Pulse keeps its hands off. Remove the annotation pulse.dev/paused to go on."
-            )
-            await self.publisher.only_ready(identity, raw, verdict, "Paused")
+            await self.publisher.only_ready(identity, raw, aside.paused(), "Paused")
             return self.resync_seconds
         await self.publisher.hold(pipeline)
         return await self._keep(pipeline)
@@ -183,9 +179,7 @@ class Reconciler:
             await self.publisher.release(pipeline)
             self.forget(pipeline.key, pipeline.identity.uid)
             return None
-        left = ", ".join(str(ref) for ref in steps.awaited[:5])
-        verdict = false(Reason.DELETING, f"The pipeline goes once these are gone: {left}.")
-        await self.publisher.only_ready(pipeline.identity, raw, verdict, "Deleting")
+        await self.publisher.only_ready(pipeline.identity, raw, aside.deleting(steps.awaited), "Deleting")
         return TEARDOWN_SECONDS
 
     def owner(self, ref: Ref) -> Key | None:

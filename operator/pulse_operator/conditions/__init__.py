@@ -57,10 +57,10 @@ def _ready(evidence: Evidence, found: Mapping[str, Verdict]) -> Verdict:
 
 
 def _first_against(found: Mapping[str, Verdict]) -> tuple[str, Verdict] | None:
-    """The first condition that is False, else the first that is Unknown."""
+    """The first condition that is False, else the first that is Unknown; never one that only waits for another."""
     for status in (Status.FALSE, Status.UNKNOWN):
         passed = _TELLS_ONLY if status is Status.FALSE else _TELLS_ONLY | _MAY_BE_UNKNOWN
         for name, verdict in found.items():
-            if name not in passed and verdict.status is status:
+            if name not in passed and verdict.status is status and verdict.reason is not Reason.BLOCKED:
                 return name, verdict
     return None

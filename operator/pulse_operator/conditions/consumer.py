@@ -65,7 +65,8 @@ def lag_known(evidence: Evidence) -> Verdict:
     if reading is None:
         return unknown(Reason.PENDING, "The lag has not been asked for yet. Wait.")
     if reading.problem:
-        return unknown(Reason.QUERY_FAILED, f"The lag is unknown, so replicas stay as they are: {reading.problem}")
+        reason = Reason.ACCESS_DENIED if reading.problem_kind == "Denied" else Reason.QUERY_FAILED
+        return unknown(reason, f"The lag is unknown, so replicas stay as they are: {reading.problem}")
     blank = sorted(number for number, offsets in reading.partitions.items() if offsets.committed is None)
     if blank:
         return true(

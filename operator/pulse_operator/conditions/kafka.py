@@ -15,10 +15,8 @@ from pulse_operator.readings import Reading, TopicReading
 from pulse_operator.render.inputs import Inputs
 from pulse_operator.render.topics import kafka_topics
 
-_PROBLEMS = {
-    "AuthenticationFailed": Reason.AUTHENTICATION_FAILED,
-    "Denied": Reason.ACCESS_DENIED,
-}
+# What only brokers say that were reached.
+_ANSWERS = frozenset({"NoTopic", "Denied", "Refused"})
 
 
 def kafka_ready(evidence: Evidence) -> Verdict:
@@ -59,9 +57,10 @@ def _answering(brokers: str, reading: Reading | None) -> Verdict:
     """Brokers that nobody speaks for are judged by their answers."""
     if reading is None:
         return unknown(Reason.PENDING, f"Brokers {brokers} have not been asked yet. Wait.")
-    if not reading.problem or reading.problem_kind in ("NoTopic", "Denied"):
+    if not reading.problem or reading.problem_kind in _ANSWERS:
         return true(Reason.REACHABLE, f"Brokers {brokers} answer.")
-    reason = _PROBLEMS.get(reading.problem_kind, Reason.UNREACHABLE)
+    refuse = reading.problem_kind == "AuthenticationFailed"
+    reason = Reason.AUTHENTICATION_FAILED if refuse else Reason.UNREACHABLE
     return false(reason, f"Brokers {brokers}: {reading.problem}")
 
 

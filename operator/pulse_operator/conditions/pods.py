@@ -10,9 +10,9 @@ _MOST = 500
 
 
 def complaint(pods: Sequence[Raw]) -> str:
-    """One sentence naming the pod; "" if none complains. The newest pod is asked first."""
+    """A clause naming the pod, without a full stop; "" if none complains. The newest pod is asked first."""
     newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
-    return next(iter(_complaints(newest)), "")
+    return next(_complaints(newest), "").rstrip(".")
 
 
 def _complaints(pods: Iterable[Raw]) -> Iterator[str]:

@@ -63,7 +63,7 @@ def _failed(evidence: Evidence, ref: Ref, found: Raw) -> Verdict | None:
         return None
     good = last_success(found)
     since = f"the last good run ended {timestamps.text_of(good)}" if good else "there was no good run yet"
-    return false(Reason.RUN_FAILED, f"{ref}: its newest run failed, {since}. {newest[1]}")
+    return false(Reason.RUN_FAILED, f"{ref}: its newest run failed, {since}. {newest[1].rstrip('.')}.")
 
 
 def _stale(evidence: Evidence, ref: Ref, found: Raw) -> Verdict | None:
