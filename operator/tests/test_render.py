@@ -375,6 +375,14 @@ def test_a_simulator_that_is_switched_off_leaves_nothing() -> None:
     assert rendered.withheld == frozenset()
 
 
+def test_dbt_that_others_schedule_leaves_nothing() -> None:
+    rendered = with_spec(SCRAM, transform={"enabled": False})
+    gone = {Ref.of(made) for made in SCRAM.rendered.manifests} - {Ref.of(made) for made in rendered.manifests}
+    assert {ref.name for ref in gone} == {"shop-transform", "shop-transform-env"}
+    assert {ref.kind.name for ref in gone} == {"CronJob", "Secret", "NetworkPolicy"}
+    assert rendered.withheld == frozenset()
+
+
 def test_monitors_are_rendered_where_they_are_served() -> None:
     assert "PodMonitor" not in kinds(SCRAM.rendered)
     monitor = only(golden.case("pod-monitor").rendered, "PodMonitor", "shop-consumer")["spec"]

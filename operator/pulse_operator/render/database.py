@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from pulse.facts import ROLES, Role
-from pulse.names import DEFAULT_ROLE_PREFIX, database_roles, role_prefix
+from pulse.names import database_roles, role_prefix
 from pulse_operator.objects import DATABASE, DATABASE_ROLE, SECRET, Manifest, Ref
 from pulse_operator.render.environment import encoded
 from pulse_operator.render.inputs import Inputs, Wanted, lasting
@@ -33,7 +35,8 @@ def databases(inputs: Inputs) -> list[Wanted]:
 
 def prefix(inputs: Inputs) -> str:
     """What the names of the roles begin with. An external server has its roles by a person, under the plain names."""
-    return DEFAULT_ROLE_PREFIX if inputs.cloud_native_pg is None else role_prefix(inputs.name)
+    external = inputs.spec.sink.external
+    return role_prefix(inputs.name) if external is UNSET else external.role_prefix
 
 
 def _role(inputs: Inputs, namespace: str, cluster: str, role: Role) -> list[Wanted]:

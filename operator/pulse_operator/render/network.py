@@ -16,9 +16,8 @@ def policies(inputs: Inputs) -> list[Wanted]:
     """One for each component that has pods."""
     # Anybody may look at metrics: where Prometheus runs, and under which labels, is not ours to know.
     metrics = [{"ports": [{"port": consumer.HEALTH_PORT, "protocol": "TCP"}]}]
-    closed = [migrate.COMPONENT, transform.COMPONENT]
-    if inputs.spec.simulator.enabled:
-        closed.append(simulator.COMPONENT)
+    optional = {transform.COMPONENT: inputs.spec.transform.enabled, simulator.COMPONENT: inputs.spec.simulator.enabled}
+    closed = [migrate.COMPONENT, *(component for component, enabled in optional.items() if enabled)]
     return [
         _policy(inputs, consumer.COMPONENT, {"ingress": metrics}),
         *(_policy(inputs, component, {}) for component in closed),
