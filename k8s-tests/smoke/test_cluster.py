@@ -58,9 +58,10 @@ def phase(cluster: Cluster, namespace: str, name: str) -> str:
 
 def output(cluster: Cluster, namespace: str, name: str) -> str:
     """What the pod printed, once it has ended well."""
-    wait_until(
-        lambda: phase(cluster, namespace, name) in ("Succeeded", "Failed"), f"pod {name} has ended", seconds=SECONDS
-    )
+    try:
+        wait_until(lambda: phase(cluster, namespace, name) in ("Succeeded", "Failed"), "the pod has ended", SECONDS)
+    except TimeoutError as late:
+        raise AssertionError(cluster.kubectl("describe", "pod", name, "-n", namespace)) from late
     printed = cluster.kubectl("logs", name, "-n", namespace)
     assert phase(cluster, namespace, name) == "Succeeded", printed
     return printed
