@@ -157,6 +157,22 @@ class ExternalSink(Part, frozen=True):
             "reader-dsn."
         ),
     ]
+    role_prefix: Annotated[
+        str,
+        _text(
+            "What the names of the roles begin with, such as pulse in pulse_ingest; pipelines that share a server need "
+            "one each.",
+            r"^[a-z][a-z0-9_]*$",
+            40,
+        ),
+    ] = "pulse"
+
+    rules = (
+        Rule(
+            "!self.rolePrefix.matches('^(pg|cnpg)(_|$)')",
+            "rolePrefix must not be pg or cnpg, nor begin with pg_ or cnpg_",
+        ),
+    )
 
 
 class Sink(Part, frozen=True):

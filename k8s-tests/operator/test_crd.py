@@ -122,6 +122,18 @@ def test_external_sources_are_checked_too(installed: ApiServer, source: dict[str
     assert (status, says in answer["message"]) == (422, True), answer
 
 
+@pytest.mark.parametrize("name", ["pg", "cnpg-shop"])
+def test_a_name_that_postgres_keeps_for_itself_is_refused(installed: ApiServer, name: str) -> None:
+    status, answer = installed.call("POST", PIPELINES, pipeline(name))
+    assert (status, "Postgres and CloudNativePG keep such names for roles" in answer["message"]) == (422, True), answer
+
+
+def test_a_prefix_that_postgres_keeps_for_itself_is_refused(installed: ApiServer) -> None:
+    sink = {"external": {"secretRef": {"name": "s"}, "rolePrefix": "pg_shop"}}
+    status, answer = installed.call("POST", PIPELINES, pipeline("external", sink=sink))
+    assert (status, "rolePrefix must not be pg" in answer["message"]) == (422, True), answer
+
+
 def test_a_name_that_no_child_could_carry_is_refused(installed: ApiServer) -> None:
     status, answer = installed.call("POST", PIPELINES, pipeline("a" * 41))
     assert (status, "40" in answer["message"]) == (422, True), answer

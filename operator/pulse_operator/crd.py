@@ -53,6 +53,13 @@ def _root() -> dict[str, Any]:
         "type": "object",
         "description": "A clickstream pipeline: events from Kafka into Postgres, and dbt over them.",
         "required": ["spec"],
+        "x-kubernetes-validations": [
+            {
+                "rule": "!self.metadata.name.matches('^(pg|cnpg)(-|$)')",
+                "message": "metadata.name must not be or begin with pg or cnpg: Postgres and CloudNativePG keep such "
+                "names for roles of their own",
+            }
+        ],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},

@@ -56,6 +56,8 @@ def test_every_kind_is_as_its_definition_says() -> None:
         spec = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
         versions = [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version["served"]]
         found = [known[one, spec["names"]["kind"]] for one in versions if (one, spec["names"]["kind"]) in known]
+        if not found:
+            continue  # kinds of the examples, which people make
         assert [kind.plural for kind in found] == [spec["names"]["plural"]], file.name
         assert found[0].namespaced == (spec["scope"] == "Namespaced")
         checked += 1
