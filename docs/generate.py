@@ -120,8 +120,8 @@ def resource_page() -> str:
     parts = [
         "# PulsePipeline",
         NOTE,
-        "`pulse.dev/v1alpha1`, short name `pp`. Declared in `core/pulse/spec.py`; what each condition of the status says "
-        "stands in [conditions](../conditions.md).",
+        "`pulse.dev/v1alpha1`, short name `pp`. Declared in `core/pulse/spec.py`; what each condition of the status "
+        "says stands in [conditions](../conditions.md).",
     ]
     for name in ("spec", "status"):
         parts += [f"## {name}", "", "| field | meaning | default | accepted |", "| --- | --- | --- | --- |"]
