@@ -8,24 +8,29 @@ from pulse.adapters import metrics
 from pulse_operator.conditions import Evidence
 from pulse_operator.dependencies import Status, Verdict
 from pulse_operator.dependencies.verdict import status
+from pulse_operator.readings import Reading
 
 
 def show(evidence: Evidence, found: Mapping[str, Verdict]) -> None:
-    """Sets every figure of one pipeline."""
+    """Sets every figure of one pipeline but its lag."""
     key = evidence.pipeline.key
     for name, verdict in found.items():
         for one in Status:
             metrics.PIPELINE_CONDITION.labels(*key, name, one.value).set(verdict.status is one)
-    reading, decision = evidence.reading, evidence.decision
-    if reading is not None and not reading.problem:
-        metrics.PIPELINE_LAG.labels(*key).set(reading.lag)
-        metrics.PIPELINE_LAG_READ.labels(*key).set(reading.at)
+    decision = evidence.decision
     if decision is not None and decision.drain_seconds is not None:
         metrics.PIPELINE_DRAIN_SECONDS.labels(*key).set(decision.drain_seconds)
     consumer = evidence.seen.there(evidence.wants.consumer)
     if consumer is not None:
         metrics.PIPELINE_REPLICAS.labels(*key, "current").set(status(consumer).get("readyReplicas", 0))
         metrics.PIPELINE_REPLICAS.labels(*key, "desired").set(consumer["spec"].get("replicas", 1))
+
+
+def show_lag(key: tuple[str, str], reading: Reading) -> None:
+    """Sets the lag of one pipeline, each time it was read."""
+    if not reading.problem:
+        metrics.PIPELINE_LAG.labels(*key).set(reading.lag)
+        metrics.PIPELINE_LAG_READ.labels(*key).set(reading.at)
 
 
 def forget(key: tuple[str, str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pulse.adapters import metrics
 from pulse.facts import KafkaAccess
-from pulse_operator import scaling
+from pulse_operator import gauges, scaling
 from pulse_operator.lag import Answer, LagReader, Unknown, Wanted
 from pulse_operator.readings import Reading, TopicReading
 from pulse_operator.report import QUIET_SECONDS, rounded
@@ -112,6 +112,7 @@ class Scaler:
 
     def _take(self, key: Key, entry: _Entry, reading: Reading) -> None:
         before, entry.reading = entry.reading, reading
+        gauges.show_lag(key, reading)
         decided = entry.decision
         if entry.target.policy is not None:
             entry.decision = scaling.decide(_observation(entry.target, reading), entry.target.policy, entry.memory)
