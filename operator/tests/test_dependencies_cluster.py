@@ -54,6 +54,8 @@ CASES = [
     Case("healthy", cluster(INITIALIZED, READY), "True", "Ready", ("2 of 2",)),
     Case("kind not served", Missing.KIND, "False", "CRDMissing", ("postgresql.cnpg.io/v1", "Install CloudNativePG")),
     Case("no such object", Missing.OBJECT, "False", "NotFound", ("spec.sink.cloudNativePG.cluster",)),
+    Case("may not be read", Missing.RIGHT, "False", "Forbidden", ("namespace data", "postgresNamespaces")),
+    Case("not heard of", Missing.ANSWER, "Unknown", "NotRead"),
     Case("new, no status", cluster(told=False), "Unknown", "Pending", seconds=119),
     Case("no status for long", cluster(told=False), "False", "NotPickedUp", ("WATCH_NAMESPACE",), seconds=120),
     Case(

@@ -35,6 +35,8 @@ DATABASE_CASES = [
     Case("database: applied", database(APPLIED), "True", "Ready"),
     Case("database: kind not served", Missing.KIND, "False", "CRDMissing", ("Database in postgresql.cnpg.io/v1",)),
     Case("database: no such object", Missing.OBJECT, "False", "NotFound", ("Pulse makes it",)),
+    Case("database: may not be read", Missing.RIGHT, "False", "Forbidden", ("namespace data",)),
+    Case("database: not heard of", Missing.ANSWER, "Unknown", "NotRead"),
     Case("database: new, no status", database(None), "Unknown", "Pending", seconds=1),
     Case(
         "database: no status for long",
@@ -93,6 +95,8 @@ ROLE_CASES = [
         ("DatabaseRole in postgresql.cnpg.io/v1", "by hand", "Secret with its username and password"),
     ),
     Case("role: no such object", Missing.OBJECT, "False", "NotFound", ("Pulse makes it",)),
+    Case("role: may not be read", Missing.RIGHT, "False", "Forbidden", ("namespace data",)),
+    Case("role: not heard of", Missing.ANSWER, "Unknown", "NotRead"),
     Case("role: new, no status", role(None), "Unknown", "Pending", seconds=1),
     Case("role: no status for long", role(None), "False", "NotPickedUp", seconds=121),
     Case("role: edited, not yet applied", role({**APPLIED, "observedGeneration": 1}), "Unknown", "Progressing"),

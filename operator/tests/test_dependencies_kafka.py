@@ -73,6 +73,8 @@ CASES = [
     ),
     Case("kind not served", Missing.KIND, "False", "CRDMissing", ("Kafka", "kafka.strimzi.io/v1", "Install Strimzi")),
     Case("no such object", Missing.OBJECT, "False", "NotFound", ("kafka/events", "spec.source.strimzi.cluster")),
+    Case("may not be read", Missing.RIGHT, "False", "Forbidden", ("namespace kafka", "kafkaNamespaces")),
+    Case("not heard of", Missing.ANSWER, "Unknown", "NotRead", ("no answer from the API server",)),
     Case("new, no status", kafka(None), "Unknown", "Pending", ("no status yet",), seconds=5),
     Case("status an empty object", kafka({}), "Unknown", "Pending", seconds=5),
     Case(

@@ -54,6 +54,8 @@ CASES = [
     ),
     Case("kind not served", Missing.KIND, "False", "CRDMissing", ("kafka.strimzi.io/v1",)),
     Case("no such object", Missing.OBJECT, "False", "NotFound", ("Pulse makes it",)),
+    Case("may not be read", Missing.RIGHT, "False", "Forbidden", ("namespace kafka",)),
+    Case("not heard of", Missing.ANSWER, "Unknown", "NotRead"),
     Case("new, no status", topic(told=False), "Unknown", "Pending", seconds=5),
     Case(
         "no status for long", topic(told=False), "False", "NotPickedUp", ("180 s", "topic operator runs"), seconds=180

@@ -39,6 +39,8 @@ CASES = [
     Case("ready", user(READY), "True", "Ready", ("Secret team-shop-consumer",)),
     Case("kind not served", Missing.KIND, "False", "CRDMissing", ("kafka.strimzi.io/v1",)),
     Case("no such object", Missing.OBJECT, "False", "NotFound", ("Pulse makes it",)),
+    Case("may not be read", Missing.RIGHT, "False", "Forbidden", ("namespace kafka",)),
+    Case("not heard of", Missing.ANSWER, "Unknown", "NotRead"),
     Case("new, status empty", user(told=None), "Unknown", "Pending", seconds=179.9),
     Case(
         "status empty for long",
