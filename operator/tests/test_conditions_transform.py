@@ -1,4 +1,4 @@
-"""TransformFresh and DashboardReady, case by case. It is 12:10, the schedule fires every 15 minutes."""
+"""TransformFresh, case by case. It is 12:10, the schedule fires every 15 minutes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,11 @@ CASES = [
     ),
     case("about to be made", looked(put={TRANSFORM: Missing.OBJECT}), "Unknown", "Pending"),
     case("suspended", looked({**SPEC, "suspend": True}), "Unknown", "Suspended", "spec.suspend"),
-    ConditionCase("nobody asks for one", looked(), "DashboardReady", "True", "NotEnabled"),
+    ConditionCase(
+        "not scheduled by Pulse",
+        looked({**SPEC, "transform": {"enabled": False}}),
+        *("TransformFresh", "True", "NotEnabled", ("spec.transform.enabled",)),
+    ),
 ]
 
 
