@@ -20,7 +20,7 @@ def images(registry: str) -> Images:
     """The images of this version."""
     prefix = f"{registry.rstrip('/')}/" if registry else ""
     consumer, simulator, transform = (
-        f"{prefix}pulse-{name}:{VERSION}" for name in ("consumer", "simulator", "transform")
+        f"{prefix}pulse/{name}:{VERSION}" for name in ("consumer", "simulator", "transform")
     )
     return Images(consumer, simulator, transform)
 
