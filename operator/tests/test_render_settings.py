@@ -110,8 +110,8 @@ def check_consumer(case: Golden, found: Told) -> None:
 def check_migrate(case: Golden, found: Told) -> None:
     check_database(found, case.facts.databases["owner"])
     assert found.settings.pipeline == case.identity.name
-    expected = "pulse" if case.spec.sink.external else case.identity.name.replace("-", "_")
-    assert found.settings.role_prefix == expected
+    external = case.spec.sink.external
+    assert found.settings.role_prefix == (external.role_prefix if external else case.identity.name.replace("-", "_"))
 
 
 def check_simulator(case: Golden, found: Told) -> None:
