@@ -1,0 +1,56 @@
+"""When a cron expression has fired, and how Kubernetes writes times."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulse_operator.schedule import fired_before
+from pulse_operator.timestamps import age, seconds_of, text_of
+
+NOON = seconds_of("2026-03-01T12:10:30Z")  # a Sunday
+
+
+@pytest.mark.parametrize(
+    ("expression", "times", "fired"),
+    [
+        ("*/15 * * * *", 1, "2026-03-01T12:00:00Z"),
+        ("*/15 * * * *", 2, "2026-03-01T11:45:00Z"),
+        ("*/15 * * * *", 5, "2026-03-01T11:00:00Z"),
+        ("10 12 * * *", 1, "2026-03-01T12:10:00Z"),
+        ("11 12 * * *", 1, "2026-02-28T12:11:00Z"),
+        ("0 4 * * MON-FRI", 1, "2026-02-27T04:00:00Z"),
+        ("0 0 29 2 *", 1, "2024-02-29T00:00:00Z"),
+        ("@hourly", 1, "2026-03-01T12:00:00Z"),
+        ("@daily", 1, "2026-03-01T00:00:00Z"),
+        ("@midnight", 2, "2026-02-28T00:00:00Z"),
+        ("@weekly", 1, "2026-03-01T00:00:00Z"),
+        ("@monthly", 2, "2026-02-01T00:00:00Z"),
+        ("@yearly", 1, "2026-01-01T00:00:00Z"),
+        ("@annually", 2, "2025-01-01T00:00:00Z"),
+    ],
+)
+def test_when_it_fired(expression: str, times: int, fired: str) -> None:
+    found = fired_before(expression, NOON, times)
+    assert found is not None
+    assert text_of(found) == fired
+
+
+@pytest.mark.parametrize("expression", ["0 0 31 2 *", "61 * * * *", "* * * *", "@never", ""])
+def test_what_never_comes_never_fired(expression: str) -> None:
+    assert fired_before(expression, NOON, 1) is None
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_a_time_that_was_written_is_read_as_it_was(seconds: int) -> None:
+    assert seconds_of(text_of(seconds)) == seconds
+    assert text_of(seconds + 0.9) == text_of(seconds)
+
+
+def test_the_age_of_an_object_is_never_below_zero() -> None:
+    made = {"metadata": {"creationTimestamp": "2026-03-01T12:10:00Z"}}
+    assert age(made, NOON) == 30
+    assert age(made, NOON - 3_600) == 0
+    assert age({"metadata": {}}, NOON) == 0
+    assert age({}, NOON) == 0
