@@ -50,6 +50,7 @@ def _kubernetes(name: str) -> Source:
 PROGRAMS = {
     "etcd": Source("etcd", "go.etcd.io/etcd/server/v3"),
     "helm": Source("helm", "helm.sh/helm/v3/cmd/helm"),
+    "helm-4": Source("helm-4", "helm.sh/helm/v4/cmd/helm"),
     "helm-unittest": Source("helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"),
     "kind": Source("", "sigs.k8s.io/kind@v0.30.0"),
     # What a node image holds beside Kubernetes itself.

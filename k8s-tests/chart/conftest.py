@@ -18,9 +18,9 @@ from pulse_local.paths import Paths
 
 
 @pytest.fixture(scope="session")
-def offline_helm(server_paths: Paths, tmp_path_factory: pytest.TempPathFactory) -> Program:
+def offline_helm(server_paths: Paths, home: Path) -> Program:
     """Helm that knows no cluster."""
-    return Program(program("helm", server_paths.cache), tmp_path_factory.mktemp("helm"))
+    return Program(program("helm", server_paths.cache), home)
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +51,18 @@ def cluster(server_paths: Paths) -> Iterator[ApiServer]:
 
 
 @pytest.fixture(scope="session")
-def helm(cluster: ApiServer, server_paths: Paths, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """Helm on that API server."""
-    home = tmp_path_factory.mktemp("helm")
-    return Program(program("helm", server_paths.cache), home, cluster.kubeconfig(home / "kubeconfig"))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Helm and kubectl take for the user's home."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session", params=["helm", "helm-4"])
+def helm(request: pytest.FixtureRequest, cluster: ApiServer, server_paths: Paths, home: Path) -> Program:
+    """Helm 3, then Helm 4, on that API server."""
+    return Program(program(request.param, server_paths.cache), home, cluster.kubeconfig(home / "kubeconfig"))
 
 
 @pytest.fixture(scope="session")
-def kubectl(helm: Program, server_paths: Paths) -> Program:
+def kubectl(cluster: ApiServer, server_paths: Paths, home: Path) -> Program:
     """Kubectl on that API server."""
-    return Program(program("kubectl", server_paths.cache), helm.home, helm.kubeconfig)
+    return Program(program("kubectl", server_paths.cache), home, cluster.kubeconfig(home / "kubeconfig"))

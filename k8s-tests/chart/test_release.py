@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def install(cluster: ApiServer, helm: Program) -> Iterator[Install]:
 
 
 @pytest.fixture
-def home(cluster: ApiServer) -> str:
+def here(cluster: ApiServer) -> str:
     return new_namespace(cluster)
 
 
@@ -112,90 +113,95 @@ def older_chart(tmp_path: Path) -> Path:
     return chart
 
 
-def test_pipelines_outlive_the_release(cluster: ApiServer, helm: Program, install: Install, home: str) -> None:
-    install("pulse", home)
-    make_pipeline(cluster, home)
-    helm.run("uninstall", "pulse", "--namespace", home, "--no-hooks")
-    assert there(cluster, home) == ["shop"]
-    install("pulse", home)
-    assert there(cluster, home) == ["shop"]
-    assert owner(cluster) == ("pulse", home)
+def test_pipelines_outlive_the_release(cluster: ApiServer, helm: Program, install: Install, here: str) -> None:
+    install("pulse", here)
+    make_pipeline(cluster, here)
+    helm.run("uninstall", "pulse", "--namespace", here, "--no-hooks")
+    assert there(cluster, here) == ["shop"]
+    install("pulse", here)
+    assert there(cluster, here) == ["shop"]
+    assert owner(cluster) == ("pulse", here)
 
 
 def test_an_upgrade_brings_the_definition_up_to_date(
-    cluster: ApiServer, helm: Program, install: Install, home: str, older_chart: Path
+    cluster: ApiServer, helm: Program, install: Install, here: str, older_chart: Path
 ) -> None:
-    install("pulse", home, chart=older_chart)
-    make_pipeline(cluster, home)
+    install("pulse", here, chart=older_chart)
+    make_pipeline(cluster, here)
     assert short_names(cluster) == []
-    helm.run("upgrade", "pulse", CHART, "--namespace", home)
+    helm.run("upgrade", "pulse", CHART, "--namespace", here)
     assert short_names(cluster) == ["pp"]
-    assert there(cluster, home) == ["shop"]
+    assert there(cluster, here) == ["shop"]
 
 
 def test_a_release_installs_over_the_definition_of_another(
-    cluster: ApiServer, helm: Program, install: Install, home: str, elsewhere: str
+    cluster: ApiServer, helm: Program, install: Install, here: str, elsewhere: str
 ) -> None:
-    install("pulse", home)
-    make_pipeline(cluster, home)
-    helm.run("uninstall", "pulse", "--namespace", home, "--no-hooks")
+    install("pulse", here)
+    make_pipeline(cluster, here)
+    helm.run("uninstall", "pulse", "--namespace", here, "--no-hooks")
     notes = install("clicks", elsewhere).stdout
-    assert there(cluster, home) == ["shop"]
+    assert there(cluster, here) == ["shop"]
     assert "with the name of another release" in notes
     helm.run("upgrade", "clicks", CHART, "--namespace", elsewhere)
 
 
 def test_the_notes_hand_the_definition_over(
-    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, home: str, elsewhere: str
+    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, here: str, elsewhere: str
 ) -> None:
-    install("pulse", home)
-    helm.run("uninstall", "pulse", "--namespace", home, "--no-hooks")
+    install("pulse", here)
+    helm.run("uninstall", "pulse", "--namespace", here, "--no-hooks")
     pasted(kubectl, install("clicks", elsewhere).stdout)
     assert "another release" not in helm.run("upgrade", "clicks", CHART, "--namespace", elsewhere).stdout
     assert owner(cluster) == ("clicks", elsewhere)
 
 
+def asked_for(refusal: str) -> list[str]:
+    """The flag that the refusal names, if it does."""
+    return re.findall(r"--force-\w+", refusal)
+
+
 def test_an_older_definition_of_another_release_is_taken_over_with_what_the_refusal_says(
-    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, home: str, elsewhere: str, older_chart: Path
+    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, here: str, elsewhere: str, older_chart: Path
 ) -> None:
-    install("pulse", home, chart=older_chart)
-    make_pipeline(cluster, home)
-    helm.run("uninstall", "pulse", "--namespace", home, "--no-hooks")
+    install("pulse", here, chart=older_chart)
+    make_pipeline(cluster, here)
+    helm.run("uninstall", "pulse", "--namespace", here, "--no-hooks")
     refused = helm.run("install", "clicks", CHART, "--namespace", elsewhere, check=False)
     assert refused.returncode != 0
-    assert f"belongs to release pulse in namespace {home}" in refused.stderr
+    assert f"belongs to release pulse in namespace {here}" in refused.stderr
     assert short_names(cluster) == []
     assert cluster.call("GET", f"/apis/apps/v1/namespaces/{elsewhere}/deployments")[1]["items"] == []
 
     pasted(kubectl, refused.stderr)
-    install("clicks", elsewhere)
+    install("clicks", elsewhere, *asked_for(refused.stderr))
     assert short_names(cluster) == ["pp"]
     assert owner(cluster) == ("clicks", elsewhere)
-    assert there(cluster, home) == ["shop"]
+    assert there(cluster, here) == ["shop"]
 
 
 def test_a_definition_that_helm_did_not_make_is_taken_over_the_same_way(
-    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, home: str, older_chart: Path
+    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, here: str, older_chart: Path
 ) -> None:
     kubectl.run("apply", "--server-side", "-f", older_chart / "files" / "pulsepipelines.yaml")
-    refused = helm.run("install", "pulse", CHART, "--namespace", home, check=False)
+    refused = helm.run("install", "pulse", CHART, "--namespace", here, check=False)
     assert "belongs to no release of Helm" in refused.stderr
     pasted(kubectl, refused.stderr)
-    install("pulse", home)
+    install("pulse", here, *asked_for(refused.stderr))
     assert short_names(cluster) == ["pp"]
 
 
 def test_a_release_that_gave_the_definition_away_cannot_take_it_along(
-    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, home: str, elsewhere: str
+    cluster: ApiServer, helm: Program, kubectl: Program, install: Install, here: str, elsewhere: str
 ) -> None:
-    install("pulse", home)
-    make_pipeline(cluster, home)
+    install("pulse", here)
+    make_pipeline(cluster, here)
     pasted(kubectl, install("clicks", elsewhere).stdout)
     helm.run("upgrade", "clicks", CHART, "--namespace", elsewhere)
-    helm.run("upgrade", "pulse", CHART, "--namespace", home)
+    helm.run("upgrade", "pulse", CHART, "--namespace", here)
     assert owner(cluster) == ("clicks", elsewhere)
-    helm.run("uninstall", "pulse", "--namespace", home, "--no-hooks")
-    assert there(cluster, home) == ["shop"]
+    helm.run("uninstall", "pulse", "--namespace", here, "--no-hooks")
+    assert there(cluster, here) == ["shop"]
 
 
 def may(server: ApiServer, account: str, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
@@ -208,42 +214,42 @@ def may(server: ApiServer, account: str, verb: str, group: str, resource: str, n
     return bool(answer["status"]["allowed"])
 
 
-def test_rights_end_where_they_should(cluster: ApiServer, install: Install, home: str, elsewhere: str) -> None:
+def test_rights_end_where_they_should(cluster: ApiServer, install: Install, here: str, elsewhere: str) -> None:
     kafka, postgres = new_namespace(cluster), new_namespace(cluster)
     install(
-        *("pulse", home, "--set", f"namespaces={{{elsewhere}}}"),
+        *("pulse", here, "--set", f"namespaces={{{elsewhere}}}"),
         *("--set", f"kafkaNamespaces={{{kafka}}}", "--set", f"postgresNamespaces={{{postgres}}}"),
     )
-    operator, drain = f"{home}:pulse-operator", f"{home}:pulse-drain"
+    operator, drain = f"{here}:pulse-operator", f"{here}:pulse-drain"
     assert may(cluster, operator, "patch", "pulse.dev", "pulsepipelines/status", elsewhere)
     assert may(cluster, operator, "create", "apps", "deployments", elsewhere)
     assert may(cluster, operator, "get", "", "secrets", kafka)
     assert may(cluster, operator, "create", "", "secrets", postgres)
-    assert may(cluster, operator, "update", "coordination.k8s.io", "leases", home, "pulse-operator")
-    assert may(cluster, drain, "patch", "apps", "deployments", home, "pulse-operator")
+    assert may(cluster, operator, "update", "coordination.k8s.io", "leases", here, "pulse-operator")
+    assert may(cluster, drain, "patch", "apps", "deployments", here, "pulse-operator")
     assert may(cluster, drain, "delete", "batch", "cronjobs", elsewhere)
 
     assert not may(cluster, operator, "create", "", "secrets", kafka)
     assert not may(cluster, operator, "patch", "kafka.strimzi.io", "kafkas", kafka)
     assert not may(cluster, operator, "patch", "postgresql.cnpg.io", "clusters", postgres)
-    assert not may(cluster, operator, "get", "", "secrets", home)
-    assert not may(cluster, operator, "patch", "apps", "deployments", home, "pulse-operator")
-    assert not may(cluster, operator, "update", "coordination.k8s.io", "leases", home, "other")
+    assert not may(cluster, operator, "get", "", "secrets", here)
+    assert not may(cluster, operator, "patch", "apps", "deployments", here, "pulse-operator")
+    assert not may(cluster, operator, "update", "coordination.k8s.io", "leases", here, "other")
     assert not may(cluster, operator, "list", "pulse.dev", "pulsepipelines", "")
     assert not may(cluster, operator, "create", "pulse.dev", "pulsepipelines", elsewhere)
     assert not may(cluster, operator, "delete", "pulse.dev", "pulsepipelines", elsewhere)
     assert not may(cluster, operator, "list", "", "namespaces", "")
     assert not may(cluster, operator, "get", "apiextensions.k8s.io", "customresourcedefinitions", "")
     assert not may(cluster, drain, "get", "", "secrets", kafka)
-    assert not may(cluster, drain, "patch", "apps", "deployments", home, "another")
+    assert not may(cluster, drain, "patch", "apps", "deployments", here, "another")
 
 
 @pytest.fixture
-def account(cluster: ApiServer, install: Install, home: str, tmp_path: Path) -> Path:
+def account(cluster: ApiServer, install: Install, here: str, tmp_path: Path) -> Path:
     """The files that a Pod of the operator's account finds, with a pipeline in its namespace."""
-    install("pulse", home)
-    make_pipeline(cluster, home)
-    path = f"/api/v1/namespaces/{home}/serviceaccounts/pulse-operator/token"
+    install("pulse", here)
+    make_pipeline(cluster, here)
+    path = f"/api/v1/namespaces/{here}/serviceaccounts/pulse-operator/token"
     status, answer = cluster.call("POST", path, {"spec": {"expirationSeconds": 3600}})
     assert status == 201, answer
     (tmp_path / "token").write_text(answer["status"]["token"])
@@ -267,19 +273,19 @@ def helm_test(cluster: ApiServer, account: Path, ready: str, path: str) -> subpr
 @pytest.mark.parametrize(
     ("state", "where", "says"),
     [
-        (None, "{home}", "1 pipelines"),
-        ("It waits for its Lease.", "{home}", "does not answer well: 503 It waits for its Lease."),
+        (None, "{here}", "1 pipelines"),
+        ("It waits for its Lease.", "{here}", "does not answer well: 503 It waits for its Lease."),
         (None, "default", "does not answer well: 403"),
     ],
     ids=["all is well", "the operator is not ready", "a right is missing"],
 )
 def test_helm_test_tells_whether_it_works(
-    cluster: ApiServer, account: Path, home: str, state: str | None, where: str, says: str
+    cluster: ApiServer, account: Path, here: str, state: str | None, where: str, says: str
 ) -> None:
     health = HealthServer(0, lambda: None, lambda: state)
     try:
         ready = f"http://127.0.0.1:{health.port}/readyz"
-        made = helm_test(cluster, account, ready, pipelines(where.format(home=home)))
+        made = helm_test(cluster, account, ready, pipelines(where.format(here=here)))
     finally:
         health.close()
     assert (made.returncode == 0) == (says == "1 pipelines"), made.stderr
@@ -293,7 +299,7 @@ def test_nothing_is_deleted_before_the_drain_is_done(control_plane: ApiServer, h
     own.run("install", "pulse", CHART, "--namespace", namespace, "--set", "crds.install=false")
     deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/pulse-operator"
     drains = f"/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io/component%3Ddrain"
-    leaving = Thread(target=own.run, args=("uninstall", "pulse", "--namespace", namespace))
+    leaving = Thread(target=own.run, args=("uninstall", "pulse", "--namespace", namespace, "--timeout", "60s"))
     leaving.start()
     wait_until(lambda: bool(control_plane.call("GET", drains)[1]["items"]), "the drain runs")
     assert control_plane.call("GET", deployment)[0] == 200
@@ -303,7 +309,7 @@ def test_nothing_is_deleted_before_the_drain_is_done(control_plane: ApiServer, h
     pod["status"] |= {"phase": "Succeeded"}
     path = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/status"
     assert control_plane.call("PUT", path, pod)[0] == 200
-    leaving.join(60)
+    leaving.join(90)
     assert not leaving.is_alive()
     assert control_plane.call("GET", deployment)[0] == 404
     assert control_plane.call("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs")[1]["items"] == []

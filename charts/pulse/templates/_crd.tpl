@@ -32,7 +32,9 @@ The definition of PulsePipeline in this cluster is another than the one of this 
 {{- if $owner.name }} release {{ $owner.name }} in namespace {{ $owner.namespace }}.
 {{- else }} no release of Helm.
 {{- end }}
-Either hand it to this release, which brings it up to date and leaves every pipeline as it is, and run the same helm command again:
+Either hand it to this release, which brings it up to date and leaves every pipeline as it is, and run the same helm command again
+{{- /* Helm 4 applies server-side, where the fields still belong to whoever wrote them last. */}}
+{{- if not (hasPrefix "v3." $root.Capabilities.HelmVersion.Version) }} with --force-conflicts{{ end }}:
 {{ include "pulse.crd.adopt" $root }}
 or leave it to its owner with --set crds.install=false.
 {{- end }}
