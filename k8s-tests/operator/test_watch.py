@@ -338,7 +338,9 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(api_server: ApiServer,
         async with wired(api_server) as (wire, server):
             wire.cut()
             async with watching(server, tmp_path, SECRET, namespace) as seen:
-                assert seen.watches.state(SECRET, namespace).phase is Phase.FAILING
+                state = seen.watches.state(SECRET, namespace)
+                assert state.phase is Phase.PENDING  # nothing was ever listed: not to be taken for "there is none"
+                assert "does not answer" in state.message
                 wire.mend()
                 await seen.until(lambda: seen.names == ["one"])
 

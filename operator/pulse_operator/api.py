@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, Self, TypeAlias
 
@@ -18,7 +18,7 @@ import msgspec
 from pulse.backoff import delays
 from pulse_operator.connection import Connection
 from pulse_operator.objects import FIELD_MANAGER, Kind, Manifest, Ref
-from pulse_operator.refusals import ApiUnavailable, NotFound, NotServed, refusal, transient
+from pulse_operator.refusals import ApiUnavailable, NotFound, NotLeading, NotServed, refusal, transient
 
 Subject: TypeAlias = Ref | Kind | str  # what a request is about, as messages name it
 
@@ -33,11 +33,25 @@ PATIENCE_SECONDS = 10.0  # the longest pause that a server may ask for and get; 
 CHUNK = 500  # objects a page
 
 
-class Api:
-    """One session with one API server. Use it as a context manager, or close it."""
+def _always() -> bool:
+    return True
 
-    def __init__(self, connection: Connection, concurrency: int = 16, timeout_seconds: float = 30.0) -> None:
+
+class Api:
+    """One session with one API server. Use it as a context manager, or close it.
+
+    While `may_write` says no, everything but reading is a NotLeading, and nothing of it reaches the server.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        concurrency: int = 16,
+        timeout_seconds: float = 30.0,
+        may_write: Callable[[], bool] = _always,
+    ) -> None:
         self._connection = connection
+        self._may_write = may_write
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(10.0, timeout_seconds))
         self._session = aiohttp.ClientSession(
@@ -180,8 +194,10 @@ class Api:
         """The body of the answer. What may pass by itself is tried again, with growing pauses."""
         for left, pause in zip(reversed(range(TRIES)), delays(random.random, 0.2, 3.0), strict=False):
             try:
-                async with self._slots, self._send(method, path, query, data, headers or {}, self._timeout) as answer:
-                    content = await answer.read()
+                async with self._slots:
+                    self._guard(verb, subject, method)
+                    async with self._send(method, path, query, data, headers or {}, self._timeout) as answer:
+                        content = await answer.read()
                 if answer.status < 300:
                     return content
                 failed = refusal(verb, subject, answer.status, content, answer.headers.get("Retry-After"))
@@ -193,6 +209,11 @@ class Api:
                 raise failed
             await asyncio.sleep(max(pause, asked))
         raise AssertionError("the last try returns or raises")
+
+    def _guard(self, verb: str, subject: Subject, method: str) -> None:
+        """Asked right before a request is sent: a process may have been frozen while it waited for its turn."""
+        if method != "GET" and not self._may_write():
+            raise NotLeading(f"Did not {verb} {subject}: the lease is lost, so another operator may be at work on it.")
 
     def _send(
         self,

@@ -53,12 +53,15 @@ class Events:
         )
         await self.post(identity, Event("Scaled", f"{ref}: from {old} to {new} replicas. {why}"))
 
-    async def kept(self, identity: Identity, refs: Iterable[Ref]) -> None:
-        """Says what a deleted pipeline leaves behind."""
+    async def left(self, identity: Identity, refs: Iterable[Ref], unseen: Iterable[str]) -> None:
+        """Says what a deleted pipeline leaves behind, and where nobody could look."""
         data = [str(ref) for ref in refs if ref.kind in (objects.KAFKA_TOPIC, objects.DATABASE)]
         if data:
             message = f"Kept, as spec.deletionPolicy is Retain: {', '.join(sorted(data))}."
             await self.post(identity, Event("Retained", message))
+        for place in unseen:
+            message = f"The operator may not list {place}, so what the pipeline has there stays."
+            await self.post(identity, Event("NotLookedAt", message, warning=True))
 
 
 def _manifest(identity: Identity, event: Event, now: float) -> Manifest:

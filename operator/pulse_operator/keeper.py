@@ -40,6 +40,8 @@ class Keeper:
         """A pipeline is there, or is another one than before."""
         key = _key(raw)
         before = self._raw.get(key)
+        if before is not None and _succeeds(before, raw):
+            return
         kept = {name: value for name, value in raw.items() if name != "metadata"}
         kept["metadata"] = {name: value for name, value in raw["metadata"].items() if name != "managedFields"}
         self._raw[key] = kept
@@ -50,6 +52,9 @@ class Keeper:
     def vanished(self, raw: Raw) -> None:
         """A pipeline is no more."""
         key = _key(raw)
+        now = self._raw.get(key)
+        if now is not None and _succeeds(now, raw):
+            return
         self._raw.pop(key, None)
         self.work.drop(key)
         gauges.forget(key)
@@ -101,6 +106,12 @@ class Keeper:
 
 def _key(raw: Raw) -> Key:
     return raw["metadata"]["namespace"], raw["metadata"]["name"]
+
+
+def _succeeds(one: Raw, other: Raw) -> bool:
+    """Whether `one` is a later pipeline of the same name. Of two objects kopf tells in any order."""
+    ours, theirs = one["metadata"], other["metadata"]
+    return ours["uid"] != theirs["uid"] and int(ours["resourceVersion"]) > int(theirs["resourceVersion"])
 
 
 def _asked(raw: Raw) -> tuple[Any, ...]:

@@ -103,15 +103,14 @@ class Observer:
 
     async def watched(self, pipeline: Pipeline) -> None:
         """Has everything watched that the pipeline touches, and waits for the first listing."""
-        home = pipeline.identity.namespace
-        scopes = [(kind, home, OWN_SELECTOR) for kind in OWN_KINDS] + [(objects.SECRET, home, "")]
-        for namespace, platform, made in (
-            (kafka_namespace(pipeline), objects.KAFKA, KAFKA_KINDS),
-            (postgres_namespace(pipeline), objects.CLUSTER, POSTGRES_KINDS),
+        # Of Secrets those of others are watched too.
+        scopes = [(kind, place, "" if kind is objects.SECRET else OWN_SELECTOR) for kind, place in own_places(pipeline)]
+        for namespace, platform in (
+            (kafka_namespace(pipeline), objects.KAFKA),
+            (postgres_namespace(pipeline), objects.CLUSTER),
         ):
             if namespace is not None:
                 scopes += [(objects.SECRET, namespace, ""), (platform, namespace, "")]
-                scopes += [(kind, namespace, OWN_SELECTOR) for kind in made]
         for kind, namespace, labels in scopes:
             self._watches.ensure(kind, self._scope(namespace), labels)
         deadline = self._clock() + SYNC_SECONDS
@@ -165,6 +164,15 @@ class Observer:
             return tuple(await self._api.list(objects.POD, namespace, labels))
         except (ApiUnavailable, Forbidden):
             return ()  # a complaint less; the condition says the rest
+
+
+def own_places(pipeline: Pipeline) -> list[tuple[Kind, str]]:
+    """Every kind that a pipeline has children of, and the namespace in which."""
+    home, kafka, postgres = pipeline.identity.namespace, kafka_namespace(pipeline), postgres_namespace(pipeline)
+    places = [(kind, home) for kind in (*OWN_KINDS, objects.SECRET)]
+    places += [(kind, kafka) for kind in KAFKA_KINDS if kafka is not None]
+    places += [(kind, postgres) for kind in (*POSTGRES_KINDS, objects.SECRET) if postgres is not None]
+    return places
 
 
 def _direct(wanted: Wants) -> list[Ref]:

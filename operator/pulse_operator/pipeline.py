@@ -61,3 +61,23 @@ def parsed(raw: Mapping[str, Any]) -> Pipeline:
         deleting="deletionTimestamp" in metadata,
         paused=metadata.get("annotations", {}).get(PAUSED_ANNOTATION) == "true",
     )
+
+
+def parsed_to_go(raw: Mapping[str, Any]) -> Pipeline:
+    """A pipeline that is being deleted. It goes also where its spec is not one that this version reads: only the parts
+    that say where its children are, and whether its data goes too, have to be right."""
+    try:
+        return parsed(raw)
+    except SpecInvalid:
+        return parsed({**raw, "spec": _places(raw["spec"])})
+
+
+def _places(spec: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"source": {}, "sink": {}}
+    for union, member in (("source", "strimzi"), ("sink", "cloudNativePG")):
+        told = spec.get(union, {}).get(member)
+        if told is not None:
+            found[union] = {member: {name: told[name] for name in ("cluster", "namespace") if name in told}}
+    if "deletionPolicy" in spec:
+        found["deletionPolicy"] = spec["deletionPolicy"]
+    return found

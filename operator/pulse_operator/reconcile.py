@@ -21,7 +21,7 @@ from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
-from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed
+from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed, parsed_to_go
 from pulse_operator.publish import Publisher
 from pulse_operator.remove import Remover
 from pulse_operator.render import Rendered, migration_job, render
@@ -62,7 +62,7 @@ class Reconciler:
         """One pass. Returns the seconds after which another is due at the latest; None when the pipeline is gone."""
         identity = identity_of(raw)
         try:
-            pipeline = parsed(raw)
+            pipeline = parsed_to_go(raw) if "deletionTimestamp" in raw["metadata"] else parsed(raw)
         except SpecInvalid as wrong:
             await self.publisher.only_ready(identity, raw, aside.invalid(wrong), "Pending")
             return self.resync_seconds
@@ -175,7 +175,7 @@ class Reconciler:
         asked_at = seconds_of(raw["metadata"]["deletionTimestamp"])
         steps = await self.remover.advance(pipeline, wants(pipeline), asked_at)
         if steps.done:
-            await self.events.kept(pipeline.identity, steps.kept)
+            await self.events.left(pipeline.identity, steps.kept, steps.unseen)
             await self.publisher.release(pipeline)
             self.forget(pipeline.key, pipeline.identity.uid)
             return None

@@ -3,6 +3,7 @@
 PulseError
  └── ApiError
       ├── ApiUnavailable  (Retry)  no answer, too busy, or failing inside; asked again later
+      │    └── NotLeading          not even asked: another process writes now
       ├── Conflict        (Retry)  somebody else changed it first; it is read again
       ├── NotFound        (Stop)   the object, or the namespace it should be in, is not there
       ├── NotServed       (Stop)   the kind is not there: its definition is not installed
@@ -31,6 +32,10 @@ class ApiUnavailable(ApiError, Retry):
     def __init__(self, message: str, after_seconds: float = 0.0) -> None:
         super().__init__(message)
         self.after_seconds = after_seconds
+
+
+class NotLeading(ApiUnavailable):
+    """This process does not hold the Lease any more, so it asked for nothing; whoever holds it will."""
 
 
 class Conflict(ApiError, Retry):

@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
 import structlog
 
@@ -24,7 +24,7 @@ from pulse_operator.connection import Connection
 from pulse_operator.events import Events
 from pulse_operator.keeper import Keeper
 from pulse_operator.lag import LagReader
-from pulse_operator.leadership import Leadership
+from pulse_operator.leadership import Leadership, LeaseLost
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
 from pulse_operator.publish import Publisher
@@ -47,12 +47,30 @@ async def run(settings: OperatorSettings) -> None:
     log.info("operator_started", namespaces=listed(settings.namespaces) or "all", health_port=health.port)
     try:
         connection = await asyncio.to_thread(Connection.load)
-        async with Api(connection) as api, _leading(api, settings, stop) as leadership:
-            if not stop.is_set():
-                await _keep(settings, api, connection, beat, leadership, stop)
+        # The reader is closed last: it finishes its look first, and the Lease should not wait for that.
+        with closing(LagReader()) as reader, _bare_loss():
+            # The Lease is renewed and given back by requests that nothing holds up, not even its own loss.
+            async with Api(connection) as unguarded, _leading(unguarded, settings, stop) as leadership:
+                if not stop.is_set():
+                    async with Api(connection, may_write=lambda: leadership.held) as api:
+                        await _keep(settings, api, connection, beat, leadership, reader, stop)
     finally:
         health.close()
     log.info("operator_stopped")
+
+
+@contextmanager
+def _bare_loss() -> Iterator[None]:
+    """The loss of the Lease ends every part at work; whoever reads of it needs the sentence and no group around it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        lost: BaseException | None = group.subgroup(LeaseLost)
+        while isinstance(lost, BaseExceptionGroup):
+            lost = lost.exceptions[0]
+        if lost is None:
+            raise
+        raise lost from None
 
 
 def _stop_event() -> asyncio.Event:
@@ -86,6 +104,7 @@ async def _leading(api: Api, settings: OperatorSettings, stop: asyncio.Event) ->
     finally:
         for task in (waiting, stopping):
             task.cancel()
+        await asyncio.gather(waiting, stopping, return_exceptions=True)
         await leadership.release()
 
 
@@ -95,12 +114,12 @@ async def _keep(
     connection: Connection,
     beat: Beat,
     leadership: Leadership,
+    reader: LagReader,
     stop: asyncio.Event,
 ) -> None:
     """Everything at work, until `stop` is set or one part ends."""
     namespaces = listed(settings.namespaces)
     keeper = Keeper(time.time)
-    reader = LagReader()
     scaler = Scaler(reader, settings.lag_interval.total_seconds(), time.time, keeper.news)
     beat.watch(keeper.work, scaler)
     with suppress(asyncio.CancelledError):
@@ -117,7 +136,6 @@ async def _keep(
             watches.close()
             for part in parts:
                 part.cancel()
-    reader.close()
 
 
 def _reconciler(
@@ -130,7 +148,7 @@ def _reconciler(
         images=images(settings),
         observer=observer,
         applier=applier,
-        remover=Remover(api, watches.index, observer, applier, time.time),
+        remover=Remover(api, watches.index, observer, applier, time.time, time.time()),
         scaler=scaler,
         publisher=Publisher(api, events, time.time),
         events=events,

@@ -8,11 +8,11 @@ or CloudNativePG went first: what only they could finish is freed of their final
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pulse_operator import objects
-from pulse_operator.objects import Kind, Ref
+from pulse_operator.objects import Kind, Manifest, Ref
 
 # A pod that got no time to finish loses nothing, it only costs a replay; but a cluster that stops no pods must not keep
 # a pipeline for ever.
@@ -38,8 +38,16 @@ class Child:
     """One child that is still there."""
 
     ref: Ref
+    uid: str = ""
     deleting: bool = False
     stopped: bool = False  # of a Deployment: whether it is told to run no pod
+
+    @classmethod
+    def of(cls, raw: Manifest) -> Child:
+        """A child as it was read."""
+        metadata = raw["metadata"]
+        stopped = (raw.get("spec") or {}).get("replicas") == 0
+        return cls(Ref.of(raw), metadata["uid"], "deletionTimestamp" in metadata, stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Steps:
     free: tuple[Ref, ...] = ()  # of finalizers whose operator is gone
     awaited: tuple[Ref, ...] = ()
     kept: tuple[Ref, ...] = ()
+    unseen: tuple[str, ...] = ()  # where the operator may not look, so that something may be left
 
     @property
     def done(self) -> bool:
@@ -60,17 +69,17 @@ class Steps:
 def next_steps(
     children: Iterable[Child],
     *,
-    pods: int,
+    pods: Sequence[Ref],
     delete_data: bool,
     kafka_gone: bool,
     postgres_gone: bool,
     seconds: float,
 ) -> Steps:
-    """The next steps. `pods` are those still at work, `seconds` is how long ago the deletion was asked for."""
+    """The next steps. `pods` are those still at work, `seconds` is for how long the operator has waited for them."""
     there = sorted(children, key=lambda child: str(child.ref))
-    working = [child for child in there if child.ref.kind is objects.DEPLOYMENT]
-    if seconds < DRAIN_SECONDS and (to_stop := _to_stop(working, pods)) is not None:
-        return to_stop
+    loud = tuple(child.ref for child in there if child.ref.kind is objects.DEPLOYMENT and _loud(child))
+    if seconds < DRAIN_SECONDS and (loud or pods):
+        return Steps(stop=loud, awaited=loud or tuple(pods))
     for stage in (WORKLOADS, _ACCESS, *(_DATA if delete_data else ())):
         left = [child for child in there if child.ref.kind in stage]
         if left:
@@ -83,12 +92,8 @@ def next_steps(
     return Steps(kept=tuple(child.ref for child in there))
 
 
-def _to_stop(working: list[Child], pods: int) -> Steps | None:
-    """Deployments to scale down first, or pods to wait for; None when all is quiet."""
-    loud = tuple(child.ref for child in working if not child.stopped and not child.deleting)
-    if loud or (working and pods):
-        return Steps(stop=loud, awaited=tuple(child.ref for child in working))
-    return None
+def _loud(child: Child) -> bool:
+    return not (child.stopped or child.deleting)
 
 
 def _orphans(stage: frozenset[Kind], kafka_gone: bool, postgres_gone: bool) -> frozenset[Kind]:

@@ -107,6 +107,7 @@ class _Watch:
         self._path = scope.kind.path(scope.namespace)
         self._selector = {"labelSelector": scope.labels} if scope.labels else {}
         self._version = ""  # of the last change seen; empty where a listing has to come first
+        self._known = False  # whether it was listed since it was last refused: only then a failing watch is believed
         self._pauses = self._fresh_pauses()
 
     async def run(self) -> None:
@@ -119,11 +120,11 @@ class _Watch:
             except ApiUnavailable as error:  # the next watch goes on where this one stopped
                 pause = self._set(Phase.FAILING, error, max(error.after_seconds, next(self._pauses)))
             except NotServed as error:
-                self._version = ""
+                self._version, self._known = "", False
                 self._report(self._index.replace(self._scope, {}))  # without its definition nothing of it exists
                 pause = self._set(Phase.NOT_SERVED, error, self._pace.recheck_seconds)
             except Forbidden as error:
-                self._version = ""
+                self._version, self._known = "", False
                 pause = self._set(Phase.FORBIDDEN, error, self._pace.recheck_seconds)
             except ApiError as error:  # 410 above all: the version is too old
                 self._version = ""
@@ -143,7 +144,7 @@ class _Watch:
             if not part.next:
                 break
             query["continue"] = part.next
-        self._version = part.version
+        self._version, self._known = part.version, True
         self._report(self._index.replace(self._scope, found))
         self._set(Phase.SYNCED)
 
@@ -194,8 +195,9 @@ class _Watch:
             self._on_change(ref, self._index.lookup(ref))
 
     def _set(self, phase: Phase, error: ApiError | None = None, pause: float = 0.0) -> float:
-        """Takes the state, and hands the pause back."""
-        self.state = State(phase, str(error) if error else "")
+        """Takes the state, and hands the pause back. What fails before it was ever listed tells nothing yet."""
+        known = self._known or phase is not Phase.FAILING
+        self.state = State(phase if known else Phase.PENDING, str(error) if error else "")
         self.settled.set()
         return pause
 
