@@ -172,6 +172,7 @@ def test_lag_can_be_read(kept: Kept) -> None:
 def test_nobody_can_do_more_than_that(kept: Kept) -> None:
     """The broker's own word on what each user may do; "denied" is a topic that the user cannot even see."""
     events, dlq, group = kept.open.plan.events.name, kept.open.plan.dlq.name, kept.open.plan.group
+    assert wait_until(lambda: groups_are_served(kept), SETTLE_SECONDS), "the broker does not serve groups"
     found = {user: (on_topic(kept, user, events), on_topic(kept, user, dlq), on_group(kept, user)) for user in USERS}
     assert {user: on for user, (on, _, _) in found.items()} == {
         "consumer": {"DESCRIBE", "DESCRIBE_CONFIGS", "READ"},
@@ -194,6 +195,16 @@ def on_topic(kept: Kept, user: User, topic: str) -> set[str]:
     client = kafka_adapter.admin(kept.as_user(user))
     asked = client.describe_topics(TopicCollection([topic]), include_authorized_operations=True)
     return allowed(asked[topic])
+
+
+def groups_are_served(kept: Kept) -> bool:
+    """A new broker makes its topic of groups when the first one is asked for, and turns questions down till then."""
+    try:
+        client = kept.broker.admin
+        client.describe_consumer_groups([kept.open.plan.group])[kept.open.plan.group].result(SETTLE_SECONDS)
+    except KafkaException as failed:
+        return bool(failed.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND)
+    return True
 
 
 def on_group(kept: Kept, user: User) -> set[str]:
