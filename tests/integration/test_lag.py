@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
+import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AclOperation, AdminClient, NewPartitions, NewTopic, ResourceType
 from kit.certificates import Authority
+from kit.guardian import Guardian
 from kit.secured import SETTLE_SECONDS, SecuredBroker
 
 from pulse.adapters import kafka as kafka_adapter
@@ -20,6 +25,8 @@ from pulse.facts import KafkaAccess
 from pulse_local import ports
 from pulse_local.processes import wait_until
 from pulse_local.services.kafka import Broker
+from pulse_local.services.kafka import start as start_broker
+from pulse_local.services.kafka import stop as stop_broker
 from pulse_operator.lag import Answer, LagReader, Unknown, Wanted
 from pulse_operator.lag.accesses import UNUSED_SECONDS
 from pulse_operator.lag.memory import POSITIONS_SECONDS
@@ -53,13 +60,13 @@ class Kafka:
         return KafkaAccess(self.broker.bootstrap_servers)
 
     def create(self, partitions: int) -> None:
-        self._done(self.admin.create_topics([NewTopic(self.wanted.topic, partitions, 1)]))
+        self.done(self.admin.create_topics([NewTopic(self.wanted.topic, partitions, 1)]))
 
     def delete(self) -> None:
-        self._done(self.admin.delete_topics([self.wanted.topic]))
+        self.done(self.admin.delete_topics([self.wanted.topic]))
 
     def grow(self, partitions: int) -> None:
-        self._done(self.admin.create_partitions([NewPartitions(self.wanted.topic, partitions)]))
+        self.done(self.admin.create_partitions([NewPartitions(self.wanted.topic, partitions)]))
 
     def produce(self, partition: int, records: int) -> None:
         producer = Producer(kafka_adapter.producer_config(self.broker.settings))
@@ -69,15 +76,13 @@ class Kafka:
 
     def commit(self, partition: int, offset: int) -> None:
         committed = [TopicPartition(self.wanted.topic, partition, offset)]
-        self._done(
-            self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(self.wanted.group, committed)])
-        )
+        self.done(self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(self.wanted.group, committed)]))
 
     def drop_before(self, partition: int, offset: int) -> None:
-        self._done(self.admin.delete_records([TopicPartition(self.wanted.topic, partition, offset)]))
+        self.done(self.admin.delete_records([TopicPartition(self.wanted.topic, partition, offset)]))
 
     @staticmethod
-    def _done(futures: Mapping[object, object]) -> None:
+    def done(futures: Mapping[object, object]) -> None:
         for future in futures.values():
             future.result(SETTLE_SECONDS)  # type: ignore[attr-defined]
 
@@ -114,6 +119,31 @@ def silent() -> Iterator[socket.socket]:
     with socket.create_server((ports.HOST, 0)) as server:
         server.settimeout(SETTLE_SECONDS)
         yield server
+
+
+@pytest.fixture
+def second_broker(
+    secured_broker: SecuredBroker, secured: Kafka, kafka_jars: list[Path], guardian: Guardian
+) -> Iterator[Broker]:
+    """Joins the secured broker for one test, as broker 2; it leads nothing but what is made for it."""
+    secured.commit(0, 0)  # the commits of all groups shall not come to lie on a broker that leaves
+    home = Path(tempfile.mkdtemp(prefix="pulse-second-"))
+    port = ports.free_port()
+    (home / "data").mkdir()
+    cluster = re.search(r"cluster\.id=.*", (secured_broker.data / "meta.properties").read_text())
+    assert cluster
+    (home / "data" / "meta.properties").write_text(f"version=1\nnode.id=2\n{cluster[0]}\n")
+    joining = {
+        "process.roles": "broker",
+        "node.id": "2",
+        "listeners": f"PLAINTEXT://{ports.HOST}:{port}",
+        "super.users": "User:ANONYMOUS",
+    }
+    log = home / "kafka.log"
+    broker = start_broker(home, log, kafka_jars, port, secured_broker.controller_port, guardian.watch, joining)
+    yield broker
+    stop_broker(broker.process)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def at(server: socket.socket) -> KafkaAccess:
@@ -305,6 +335,33 @@ def test_a_coordinator_that_is_one_no_more_ends_neither_the_operator_nor_the_oth
     forgotten = {0: PartitionOffsets(0, 2), 1: PartitionOffsets(0, 0)}
     assert settled(moved, lambda answer: answer == forgotten) == forgotten
     assert all(answer == {0: PartitionOffsets(0, 1), 1: PartitionOffsets(0, 0)} for answer in calm)
+
+
+def test_a_broker_that_is_away_makes_only_what_it_leads_unknown(
+    reader: LagReader, secured_broker: SecuredBroker, secured: Kafka, second_broker: Broker
+) -> None:
+    """librdkafka gives no error for its part of the answer then, but an offset that would read as no lag."""
+    topics = {"near": [[1]], "far": [[2]], "both": [[1], [2]]}
+    names = {key: f"{key}-{uuid.uuid4().hex[:12]}" for key in topics}
+    secured.done(
+        secured.admin.create_topics(
+            [NewTopic(names[key], len(on), replica_assignment=on) for key, on in topics.items()]
+        )
+    )
+    wanted = {key: (secured.access, Wanted(name, secured.wanted.group)) for key, name in names.items()}
+
+    def kinds() -> dict[Hashable, str]:
+        return {key: kind(answer) for key, answer in reader.read(wanted).items()}
+
+    assert wait_until(lambda: set(kinds().values()) == {"known"}, SETTLE_SECONDS)
+    os.kill(second_broker.process.pid, signal.SIGSTOP)
+    try:
+        seen = [kinds() for _ in range(2)]
+    finally:
+        os.kill(second_broker.process.pid, signal.SIGCONT)
+    assert [one["near"] for one in seen] == ["known"] * 2
+    assert "known" not in {one[key] for one in seen for key in ("far", "both")}
+    secured.done(secured.admin.delete_topics(list(names.values())))
 
 
 def test_a_client_that_nobody_uses_any_more_is_closed(reader: LagReader, clock: Clock, silent: socket.socket) -> None:

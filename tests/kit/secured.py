@@ -38,9 +38,15 @@ class SecuredBroker:
 
     broker: kafka.Broker
     authority: Authority
+    controller_port: int
     tls_port: int
     scram_port: int
     mutual_port: int
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps its log, and who it is."""
+        return Path(self.broker.process.log).parent / "kafka" / "data"
 
     @property
     def admin(self) -> AdminClient:
@@ -140,5 +146,5 @@ def secured_broker(server_paths: Paths, kafka_jars: list[Path], guardian: Guardi
         on_start=guardian.watch,
         extra={**_listeners(plain, controller, tls, scram, mutual), **_certificates(authority, directory)},
     )
-    yield SecuredBroker(running, authority, tls, scram, mutual)
+    yield SecuredBroker(running, authority, controller, tls, scram, mutual)
     kafka.stop(running.process)

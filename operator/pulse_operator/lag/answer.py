@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from confluent_kafka import KafkaError
@@ -39,6 +39,7 @@ class Unknown:
 
     kind: Kind
     reason: str
+    passing: bool = field(default=False, compare=False)  # brokers are changing their roles: asking again may help
 
 
 Answer = Mapping[int, PartitionOffsets] | Unknown
@@ -47,6 +48,14 @@ _TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 _TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT})
 _TRANSPORT = frozenset({KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._ALL_BROKERS_DOWN})
 _NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
+_PASSING = frozenset(
+    {
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+    }
+)
 
 
 def invalid_name(wanted: Wanted) -> Unknown | None:
@@ -64,7 +73,8 @@ def of_topic(topic: str, user: str, error: KafkaError) -> Unknown:
         return Unknown("NoTopic", f"Topic {topic} or one of its partitions is not there ({error.str()}).")
     if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
         return Unknown("Denied", f"Kafka does not let {user} look at topic {topic}: grant it Describe on the topic.")
-    return Unknown("Refused", f"Kafka does not tell the offsets of topic {topic}: {error.str()}.")
+    reason = f"Kafka does not tell the offsets of topic {topic}: {error.str()}."
+    return Unknown("Refused", reason, passing=error.code() in _PASSING)
 
 
 def of_settings(topic: str, user: str, error: KafkaError) -> Unknown:
@@ -78,7 +88,8 @@ def of_group(group: str, user: str, error: KafkaError) -> Unknown:
     """An error that a broker gave for one group."""
     if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return Unknown("Denied", f"Kafka does not let {user} look at group {group}: grant it Describe on the group.")
-    return Unknown("Refused", f"Kafka does not tell the offsets of group {group}: {error.str()}.")
+    reason = f"Kafka does not tell the offsets of group {group}: {error.str()}."
+    return Unknown("Refused", reason, passing=error.code() in _PASSING)
 
 
 def of_connection(servers: str, user: str, error: KafkaError) -> Unknown:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from typing import Any, Generic, TypeVar
@@ -21,10 +21,10 @@ from pulse.facts import KafkaAccess
 from pulse_operator.lag import answer
 from pulse_operator.lag.answer import Unknown, Wanted
 
-# The first question may have to connect, to log in and to find the brokers; the others find that done. A look asks
-# counts, then ends, then starts and commits together: eight seconds at most for brokers that say nothing.
-FIRST_SECONDS = 3.0
-NEXT_SECONDS = 2.5
+# The first questions may have to connect, to log in and to find the brokers; the others find that done. A look asks for
+# counts (twice, if topics are missing), then ends, then starts and commits together: eight seconds for silent brokers.
+FIRST_SECONDS = 2.0
+NEXT_SECONDS = 2.0
 _GRACE_SECONDS = 0.5  # librdkafka keeps the limit itself; this only guards against it not doing so
 
 # An unreachable or refusing broker is tried often enough to be back for the next look, and not more.
@@ -60,8 +60,22 @@ class Connection:
         config = {**access_config(access), **QUIET, **_PATIENCE, "error_cb": self._errors.append}
         self._client = AdminClient(config)
 
-    def counts(self, topics: Iterable[str]) -> dict[str, int | Unknown]:
-        """How many partitions each topic has."""
+    def counts(self, topics: Collection[str]) -> dict[str, int | Unknown]:
+        """How many partitions each topic has. What is asked later finds the leaders by what comes with this."""
+        if not topics:
+            return {}
+        try:
+            # Any broker may answer this. `describe_topics` asks one that it takes for the controller, dead or not.
+            listed = self._client.list_topics(timeout=FIRST_SECONDS).topics
+        except KafkaException:
+            return dict.fromkeys(topics, self._silence())
+        counts: dict[str, int | Unknown] = {
+            topic: len(listed[topic].partitions) for topic in topics if topic in listed and listed[topic].error is None
+        }
+        return counts | self._unlisted([topic for topic in topics if topic not in counts])
+
+    def _unlisted(self, topics: Collection[str]) -> dict[str, int | Unknown]:
+        """The same for topics that are missing, or that the user may not see: only this question tells which."""
         futures = self._client.describe_topics(TopicCollection(list(topics)), request_timeout=FIRST_SECONDS)
         deadline = time.monotonic() + FIRST_SECONDS + _GRACE_SECONDS
         counts: dict[str, int | Unknown] = {}
@@ -93,6 +107,8 @@ class Connection:
                 told = self._told(future, deadline, answer.of_topic, topic)
                 if isinstance(told, Unknown):
                     offsets[topic] = told
+                elif told.offset < 0:  # librdkafka gives no error for a broker that did not answer while others did
+                    offsets[topic] = self._silence()
                 else:
                     so_far[partition.partition] = told.offset
             return offsets

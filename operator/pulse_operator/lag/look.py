@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 
 from pulse_operator.lag.answer import Answer, Unknown, Wanted
@@ -9,9 +10,22 @@ from pulse_operator.lag.connection import Connection
 from pulse_operator.lag.memory import Memory
 from pulse_operator.scaling.observation import PartitionOffsets
 
+# What brokers need to find new leaders: worth a wait, as unknown lag wakes a pipeline that sleeps.
+SETTLE_SECONDS = 0.3
+
 
 def look(connection: Connection, memory: Memory, wanted: Collection[Wanted], now: float) -> dict[Wanted, Answer]:
-    """The answer for each, asked as cheaply as what is remembered allows.
+    """The answer for each; where brokers are changing their roles, the second one."""
+    answers = _look(connection, memory, wanted, now)
+    again = [one for one, told in answers.items() if isinstance(told, Unknown) and told.passing]
+    if again:
+        time.sleep(SETTLE_SECONDS)
+        answers |= _look(connection, memory, again, now)
+    return answers
+
+
+def _look(connection: Connection, memory: Memory, wanted: Collection[Wanted], now: float) -> dict[Wanted, Answer]:
+    """As cheap as what is remembered allows.
 
     Ends come before commits: a commit that is newer than its end reads as no lag, an end newer than its commit would
     read as lag that is not there.
