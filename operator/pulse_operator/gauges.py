@@ -20,6 +20,8 @@ def show(evidence: Evidence, found: Mapping[str, Verdict]) -> None:
     decision = evidence.decision
     if decision is not None and decision.drain_seconds is not None:
         metrics.PIPELINE_DRAIN_SECONDS.labels(*key).set(decision.drain_seconds)
+    else:
+        metrics.PIPELINE_DRAIN_SECONDS.remove_by_labels(_labels(key))
     consumer = evidence.seen.there(evidence.wants.consumer)
     if consumer is not None:
         metrics.PIPELINE_REPLICAS.labels(*key, "current").set(status(consumer).get("readyReplicas", 0))
@@ -35,9 +37,12 @@ def show_lag(key: tuple[str, str], reading: Reading) -> None:
 
 def forget(key: tuple[str, str]) -> None:
     """Takes a pipeline off that is no more."""
-    labels = {"namespace": key[0], "pipeline": key[1]}
     for metric in (
         *(metrics.PIPELINE_CONDITION, metrics.PIPELINE_LAG, metrics.PIPELINE_LAG_READ),
         *(metrics.PIPELINE_DRAIN_SECONDS, metrics.PIPELINE_REPLICAS),
     ):
-        metric.remove_by_labels(labels)
+        metric.remove_by_labels(_labels(key))
+
+
+def _labels(key: tuple[str, str]) -> dict[str, str]:
+    return {"namespace": key[0], "pipeline": key[1]}

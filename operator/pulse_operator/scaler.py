@@ -98,15 +98,17 @@ class Scaler:
 
     async def turn(self) -> None:
         """One look at all pipelines."""
+        looked_after = dict(self._entries)
         asked: dict[Hashable, tuple[KafkaAccess, Wanted]] = {
-            key: (entry.target.access, entry.target.wanted) for key, entry in self._entries.items()
+            key: (entry.target.access, entry.target.wanted) for key, entry in looked_after.items()
         }
         if not asked:
             return
         answers = await asyncio.to_thread(self._reader.read, asked)
         at = self._clock()
-        for key, entry in list(self._entries.items()):
-            if key in answers:
+        for key, entry in looked_after.items():
+            # An answer about another topic, or an earlier pipeline of that name, is not about this one.
+            if self._entries.get(key) is entry and entry.target.wanted == asked[key][1]:
                 self._take(key, entry, _reading(answers[key], at))
         await self._look_at_topics(at)
 
