@@ -11,11 +11,11 @@ from typing import Any
 from msgspec import UNSET
 
 from pulse.facts import ROLES, Decision, Facts, Images, Role
-from pulse_operator import deduce
+from pulse_operator import deduce, objects
 from pulse_operator.apply import Applier, Outcome
 from pulse_operator.conditions import Evidence, aside, conditions
 from pulse_operator.decide import scaling_policy, shall_be
-from pulse_operator.dependencies import Missing
+from pulse_operator.dependencies import Missing, Status
 from pulse_operator.dependencies.verdict import condition
 from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
@@ -77,7 +77,7 @@ class Reconciler:
 
     async def _keep(self, pipeline: Pipeline) -> float:
         wanted, seen = await self.observer.observe(pipeline)
-        self._depend(pipeline, wanted)
+        self._depend(pipeline, wanted, seen)
         facts, migration = self._facts(pipeline, wanted, seen)
         decision = shall_be(pipeline, seen.there(wanted.consumer), self.scaler.decision(pipeline.key))
         rendered = render(pipeline.identity, pipeline.spec, facts, decision)
@@ -102,7 +102,8 @@ class Reconciler:
         await self.events.scaled(
             pipeline.identity, wanted.consumer, before, seen.there(wanted.consumer), evidence.decision
         )
-        settled = all(verdict.status.value != "Unknown" for verdict in found.values())
+        # What refused a child may be mended where no watch tells of it: rights, quotas, objects of others.
+        settled = not outcome.refusals and all(verdict.status is not Status.UNKNOWN for verdict in found.values())
         return self.resync_seconds if settled else SETTLING_SECONDS
 
     def _facts(self, pipeline: Pipeline, wanted: Wants, seen: Seen) -> tuple[Facts, Ref | None]:
@@ -161,9 +162,13 @@ class Reconciler:
             pipeline.status.get("autoscaler"),
         )
 
-    def _depend(self, pipeline: Pipeline, wanted: Wants) -> None:
-        """Remembers whose change concerns this pipeline. What it no longer stands on costs a pass too many at most."""
-        for ref in wanted.platform:
+    def _depend(self, pipeline: Pipeline, wanted: Wants, seen: Seen) -> None:
+        """Remembers whose change concerns this pipeline, the Secrets of its Kafka users among them, which Strimzi makes.
+
+        What it no longer stands on costs a pass too many at most.
+        """
+        secrets = (ref for ref in seen.objects if ref.kind is objects.SECRET)
+        for ref in {*wanted.platform, *secrets}:
             self.dependents.setdefault(ref, set()).add(pipeline.key)
 
     async def _teardown(self, pipeline: Pipeline, raw: Raw) -> float | None:

@@ -51,7 +51,9 @@ def _ready(evidence: Evidence, found: Mapping[str, Verdict]) -> Verdict:
         return Verdict(Status.FALSE, Reason.SUSPENDED, f"The pipeline is suspended. {consumer.message}")
     against = _first_against(found)
     if against is None:
-        return true(Reason.READY, "Events are consumed and the marts are fresh.")
+        # A child that no condition speaks of, such as a Service, could not be written.
+        unwritten = next(iter(evidence.refusals.values()), None)
+        return unwritten or true(Reason.READY, "Events are consumed and the marts are fresh.")
     name, verdict = against
     return Verdict(verdict.status, verdict.reason, f"{name}: {verdict.message}")
 
