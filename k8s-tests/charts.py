@@ -34,3 +34,9 @@ class Program:
         made = subprocess.run([str(self.path), *said], env=environment, capture_output=True, text=True, check=False)
         assert made.returncode == 0 or not check, f"{self.path.name} {' '.join(said)}:\n{made.stderr}"
         return made
+
+
+def told(manifest: Manifest) -> dict[str, str]:
+    """The environment of the only container of a Deployment or Job."""
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value", "") for item in container["env"]}

@@ -225,7 +225,7 @@ def test_rights_end_where_they_should(cluster: ApiServer, install: Install, here
     assert may(cluster, operator, "create", "apps", "deployments", elsewhere)
     assert may(cluster, operator, "get", "", "secrets", kafka)
     assert may(cluster, operator, "create", "", "secrets", postgres)
-    assert may(cluster, operator, "update", "coordination.k8s.io", "leases", here, "pulse-operator")
+    assert may(cluster, operator, "patch", "coordination.k8s.io", "leases", here, "pulse-operator")
     assert may(cluster, drain, "patch", "apps", "deployments", here, "pulse-operator")
     assert may(cluster, drain, "delete", "batch", "cronjobs", elsewhere)
 
@@ -234,7 +234,7 @@ def test_rights_end_where_they_should(cluster: ApiServer, install: Install, here
     assert not may(cluster, operator, "patch", "postgresql.cnpg.io", "clusters", postgres)
     assert not may(cluster, operator, "get", "", "secrets", here)
     assert not may(cluster, operator, "patch", "apps", "deployments", here, "pulse-operator")
-    assert not may(cluster, operator, "update", "coordination.k8s.io", "leases", here, "other")
+    assert not may(cluster, operator, "patch", "coordination.k8s.io", "leases", here, "other")
     assert not may(cluster, operator, "list", "pulse.dev", "pulsepipelines", "")
     assert not may(cluster, operator, "create", "pulse.dev", "pulsepipelines", elsewhere)
     assert not may(cluster, operator, "delete", "pulse.dev", "pulsepipelines", elsewhere)

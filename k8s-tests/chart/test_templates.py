@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from charts import CHART, KUBERNETES, VALUE_SETS, Manifest, Program, Render
+from charts import CHART, KUBERNETES, VALUE_SETS, Manifest, Program, Render, told
 from programs import program
 
 from pulse.settings import OperatorSettings
@@ -21,8 +21,8 @@ FULL = [*READ, "create", "patch", "delete"]
 # (API group, resource) -> verbs, by the part of the operator's work. The README's table says the same in words.
 RIGHTS: dict[str, dict[tuple[str, str], list[str]]] = {
     "pipelines": {
-        ("pulse.dev", "pulsepipelines"): [*READ, "patch", "update"],
-        ("pulse.dev", "pulsepipelines/status"): ["get", "patch"],
+        ("pulse.dev", "pulsepipelines"): [*READ, "patch"],
+        ("pulse.dev", "pulsepipelines/status"): ["patch"],
         ("pulse.dev", "pulsepipelines/finalizers"): ["update"],
         ("apps", "deployments"): FULL,
         ("batch", "jobs"): FULL,
@@ -33,7 +33,7 @@ RIGHTS: dict[str, dict[tuple[str, str], list[str]]] = {
         ("networking.k8s.io", "networkpolicies"): FULL,
         ("monitoring.coreos.com", "podmonitors"): FULL,
         ("", "pods"): READ,
-        ("", "events"): ["create", "patch"],
+        ("", "events"): ["create"],
     },
     "kafka": {
         ("kafka.strimzi.io", "kafkas"): READ,
@@ -49,7 +49,7 @@ RIGHTS: dict[str, dict[tuple[str, str], list[str]]] = {
     },
     "lease": {
         ("coordination.k8s.io", "leases"): ["create"],
-        ("coordination.k8s.io", "leases/pulse-operator"): ["get", "update", "patch"],
+        ("coordination.k8s.io", "leases/pulse-operator"): ["get", "patch"],
     },
     "drain": {("apps", "deployments/pulse-operator"): ["get", "patch"]},
 }
@@ -68,12 +68,6 @@ def pods(manifests: list[Manifest]) -> list[Manifest]:
     """The spec of every Pod that the release may start."""
     templates = [found["spec"]["template"]["spec"] for found in manifests if found["kind"] in ("Deployment", "Job")]
     return [*templates, *(found["spec"] for found in of_kind("Pod", manifests))]
-
-
-def told(manifest: Manifest) -> dict[str, str]:
-    """The environment of its only container."""
-    (container,) = manifest["spec"]["template"]["spec"]["containers"]
-    return {item["name"]: item["value"] for item in container["env"]}
 
 
 def granted(role: Manifest) -> dict[tuple[str, str], list[str]]:

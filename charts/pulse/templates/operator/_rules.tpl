@@ -2,10 +2,11 @@
 {{- define "pulse.rules.pipelines" -}}
 - apiGroups: [pulse.dev]
   resources: [pulsepipelines]
-  verbs: [get, list, watch, patch, update]
+  verbs: [get, list, watch, patch]
 - apiGroups: [pulse.dev]
   resources: [pulsepipelines/status]
-  verbs: [get, patch]
+  verbs: [patch]
+# Asked for by API servers that check who may block the deletion of an owner.
 - apiGroups: [pulse.dev]
   resources: [pulsepipelines/finalizers]
   verbs: [update]
@@ -32,7 +33,7 @@
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}
 
 {{/* Where Kafka is: topics and users; the Kafka itself is the platform's and is only read. */}}
@@ -69,7 +70,7 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "pulse.operator" . }}]
-  verbs: [get, update, patch]
+  verbs: [get, patch]
 {{- end }}
 
 {{/* In the release's own namespace, for the drain alone: stop the operator first. */}}
