@@ -33,6 +33,16 @@ _CRON = rf"^({_CRON_FIELD}( +{_CRON_FIELD}){{4}}|@(hourly|daily|weekly|monthly|y
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 
 
+def _within(name: str, most: str = "") -> Rule:
+    """A duration of more than nothing, and at most `most`."""
+    least = f"duration(self.{name}) > duration('0s')"
+    if not most:
+        return Rule(least, f"{name} must be longer than 0")
+    return Rule(
+        f"{least} && duration(self.{name}) <= duration('{most}')", f"{name} must be longer than 0 and at most {most}"
+    )
+
+
 class Part(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What every part of the spec is: frozen, its names in camel case, an unknown name refused."""
 
@@ -201,6 +211,8 @@ class Batch(Part, frozen=True):
     bytes: Annotated[int, Meta(description="Most bytes of record values.", ge=1024, le=1_073_741_824)] = 33_554_432
     linger: Annotated[str, _text("Longest that a record waits for its batch to fill.", _DURATION, 16, 2)] = "100ms"
 
+    rules = (_within("linger", "60s"),)
+
 
 class Scaling(Part, frozen=True):
     """How many consumers run. Replicas follow the lag between min and max."""
@@ -219,7 +231,7 @@ class Scaling(Part, frozen=True):
         "5m"
     )
 
-    rules = (Rule("self.min <= self.max", "min must not be larger than max"),)
+    rules = (Rule("self.min <= self.max", "min must not be larger than max"), _within("targetDrainTime"))
 
 
 class Consumer(Part, frozen=True):
@@ -259,6 +271,8 @@ class Transform(Part, frozen=True):
         Literal["Exclude", "Include"], Meta(description="Whether events flagged as made by bots count in the marts.")
     ] = "Exclude"
     resources: Annotated[Resources, Meta(description="What each run asks for.")] = Resources()
+
+    rules = (_within("sessionGap", "24h"), _within("lateAfter"))
 
 
 class PipelineSpec(Part, frozen=True):

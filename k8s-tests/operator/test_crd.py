@@ -99,6 +99,10 @@ def test_what_may_change_can_change(installed: ApiServer, stored: dict[str, Any]
         ("consumer.scaling.min", 4, "min must not be larger than max"),
         ("transform.schedule", "every day", "should match"),
         ("transform.sessionGap", "soon", "should match"),
+        ("transform.sessionGap", "25h", "sessionGap must be longer than 0 and at most 24h"),
+        ("transform.lateAfter", "0s", "lateAfter must be longer than 0"),
+        ("consumer.batch.linger", "2m", "linger must be longer than 0 and at most 60s"),
+        ("consumer.scaling.targetDrainTime", "0m", "targetDrainTime must be longer than 0"),
         ("deletionPolicy", "Perhaps", "Unsupported value"),
     ],
 )

@@ -67,6 +67,10 @@ class Applier:
             await self.delete(ref, meta.uid)
             outcome.removed.append(ref)
 
+    async def stop(self, ref: Ref) -> None:
+        """Takes all pods of a Deployment away, and leaves the rest of it as it is."""
+        await self._api.merge_patch(ref, {"spec": {"replicas": 0}})
+
     async def delete(self, ref: Ref, uid: str) -> None:
         """Removes one child, if it is still the one that was meant."""
         self._right.pop(ref, None)

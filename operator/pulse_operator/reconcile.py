@@ -3,24 +3,24 @@ anything does: it asks what there is and brings it to what there should be."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import UNSET
 
-from pulse.facts import ROLES, Decision, Facts, Images, Role
+from pulse.facts import Decision, Facts, Images, Role
 from pulse_operator import deduce, objects
 from pulse_operator.apply import Applier, Outcome
 from pulse_operator.conditions import Evidence, aside, conditions
 from pulse_operator.decide import scaling_policy, shall_be
-from pulse_operator.dependencies import Missing, Status
+from pulse_operator.dependencies import Status
 from pulse_operator.dependencies.verdict import condition
 from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
+from pulse_operator.passwords import passwords
 from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed, parsed_to_go
 from pulse_operator.publish import Publisher
 from pulse_operator.remove import Remover
@@ -37,7 +37,6 @@ SETTLING_SECONDS = 15.0
 TEARDOWN_SECONDS = 3.0
 # A migration that failed is tried again: what it failed for may be mended in the meantime.
 RETRY_MIGRATION_SECONDS = 180.0
-PASSWORD_BYTES = 24
 
 Raw = Mapping[str, Any]
 Key = tuple[str, str]  # namespace and name
@@ -78,7 +77,7 @@ class Reconciler:
     async def _keep(self, pipeline: Pipeline) -> float:
         wanted, seen = await self.observer.observe(pipeline)
         self._depend(pipeline, wanted, seen)
-        facts, migration = self._facts(pipeline, wanted, seen)
+        facts, migration = self._facts(pipeline, wanted, seen, await passwords(self.observer, wanted, seen))
         decision = shall_be(pipeline, seen.there(wanted.consumer), self.scaler.decision(pipeline.key))
         rendered = render(pipeline.identity, pipeline.spec, facts, decision)
         outcome = await self._write(pipeline, seen, rendered, migration)
@@ -106,29 +105,30 @@ class Reconciler:
         settled = not outcome.refusals and all(verdict.status is not Status.UNKNOWN for verdict in found.values())
         return self.resync_seconds if settled else SETTLING_SECONDS
 
-    def _facts(self, pipeline: Pipeline, wanted: Wants, seen: Seen) -> tuple[Facts, Ref | None]:
+    def _facts(
+        self, pipeline: Pipeline, wanted: Wants, seen: Seen, known: Mapping[Role, str]
+    ) -> tuple[Facts, Ref | None]:
         """The facts, and the Job that tells whether the schema is as these images need it."""
-        found = deduce.facts(pipeline, wanted, seen, self.images, self._passwords(wanted, seen))
+        found = deduce.facts(pipeline, wanted, seen, self.images, known)
         if "owner" not in found.databases:
             return found, None
         migration = migration_job(pipeline.identity, pipeline.spec, found)
         return replace(found, migrated=deduce.succeeded(seen, migration)), migration
-
-    def _passwords(self, wanted: Wants, seen: Seen) -> dict[Role, str]:
-        """Kept ones, and new ones where a Secret is not there. What could not be read is nobody's to replace."""
-        passwords = deduce.kept_passwords(wanted, seen)
-        for role in ROLES:
-            ref = wanted.role_secrets.get(role)
-            if ref is not None and role not in passwords and _replaceable(seen, ref):
-                passwords[role] = secrets.token_urlsafe(PASSWORD_BYTES)
-        return passwords
 
     async def _write(self, pipeline: Pipeline, seen: Seen, rendered: Rendered, migration: Ref | None) -> Outcome:
         outcome = await self.applier.apply(pipeline.identity, rendered.manifests)
         keep = {Ref.of(manifest) for manifest in rendered.manifests} | rendered.withheld
         await self.applier.prune(pipeline.identity, keep, outcome)
         await self._retry(seen, migration)
+        await self._rest(pipeline, seen, rendered)
         return outcome
+
+    async def _rest(self, pipeline: Pipeline, seen: Seen, rendered: Rendered) -> None:
+        """A suspended pipeline rests also while what its pods are made of is not known, and so is not written."""
+        ref = Ref(objects.DEPLOYMENT, pipeline.identity.namespace, f"{pipeline.identity.name}-consumer")
+        live = seen.there(ref)
+        if pipeline.spec.suspend and ref in rendered.withheld and live and live["spec"].get("replicas"):
+            await self.applier.stop(ref)
 
     async def _retry(self, seen: Seen, migration: Ref | None) -> None:
         """Removes a migration that failed a while ago, so that the next pass makes it anew."""
@@ -163,7 +163,7 @@ class Reconciler:
         )
 
     def _depend(self, pipeline: Pipeline, wanted: Wants, seen: Seen) -> None:
-        """Remembers whose change concerns this pipeline, the Secrets of its Kafka users among them, which Strimzi makes.
+        """Remembers whose change concerns this pipeline, among them the Secrets that Strimzi makes for its users.
 
         What it no longer stands on costs a pass too many at most.
         """
@@ -198,8 +198,3 @@ class Reconciler:
         self.applier.forget(key)
         for keys in self.dependents.values():
             keys.discard(key)
-
-
-def _replaceable(seen: Seen, ref: Ref) -> bool:
-    found = seen.found(ref)
-    return found is Missing.OBJECT or not isinstance(found, Missing)

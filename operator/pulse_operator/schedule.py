@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
@@ -18,14 +19,16 @@ _MACROS = {
 }
 
 
-def fired_before(expression: str, at: float, times: int) -> float | None:
-    """When it fired for the `times`-th last time before `at`, seconds since 1970; None if it never does.
+def fired_before(expression: str, zone: str, at: float, times: int) -> float | None:
+    """When it fired for the `times`-th last time before `at`, seconds since 1970, by the clocks of a time zone.
 
-    CronJobs without a time zone go by that of the cluster's controller, taken to be UTC.
+    None if it never does, or if there is no such zone.
     """
     try:
-        backwards = CronSim(_MACROS.get(expression, expression), datetime.fromtimestamp(at, UTC), reverse=True)
+        backwards = CronSim(
+            _MACROS.get(expression, expression), datetime.fromtimestamp(at, ZoneInfo(zone)), reverse=True
+        )
         found = next(islice(backwards, times - 1, None), None)
-    except CronSimError:
+    except (CronSimError, ZoneInfoNotFoundError, ValueError):
         return None
     return found.timestamp() if found else None

@@ -32,14 +32,14 @@ NOON = seconds_of("2026-03-01T12:10:30Z")  # a Sunday
     ],
 )
 def test_when_it_fired(expression: str, times: int, fired: str) -> None:
-    found = fired_before(expression, NOON, times)
+    found = fired_before(expression, "UTC", NOON, times)
     assert found is not None
     assert text_of(found) == fired
 
 
 @pytest.mark.parametrize("expression", ["0 0 31 2 *", "61 * * * *", "* * * *", "@never", ""])
 def test_what_never_comes_never_fired(expression: str) -> None:
-    assert fired_before(expression, NOON, 1) is None
+    assert fired_before(expression, "UTC", NOON, 1) is None
 
 
 @given(st.integers(0, 4_000_000_000))
@@ -54,3 +54,13 @@ def test_the_age_of_an_object_is_never_below_zero() -> None:
     assert age(made, NOON - 3_600) == 0
     assert age({"metadata": {}}, NOON) == 0
     assert age({}, NOON) == 0
+
+
+def test_a_schedule_goes_by_the_clocks_of_its_zone() -> None:
+    found = fired_before("0 9 * * *", "Asia/Tokyo", NOON, 1)
+    assert found is not None
+    assert text_of(found) == "2026-03-01T00:00:00Z"
+
+
+def test_a_zone_that_there_is_not_never_comes() -> None:
+    assert fired_before("0 9 * * *", "Mars/Olympus", NOON, 1) is None

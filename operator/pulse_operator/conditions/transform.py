@@ -68,7 +68,7 @@ def _failed(evidence: Evidence, ref: Ref, found: Raw) -> Verdict | None:
 
 def _stale(evidence: Evidence, ref: Ref, found: Raw) -> Verdict | None:
     schedule = evidence.pipeline.spec.transform.schedule
-    due = fired_before(schedule, evidence.seen.at, 2)
+    due = fired_before(schedule, evidence.pipeline.spec.transform.time_zone, evidence.seen.at, 2)
     if due is None:
         return false(Reason.INVALID_SCHEDULE, f"{ref}: spec.transform.schedule {schedule!r} never comes. Correct it.")
     good = last_success(found)
