@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pulse import env
 from pulse.adapters import metrics
@@ -61,14 +61,7 @@ def _shown(value: Any) -> str:
 
 
 def metrics_page() -> str:
-    """Every metric, from pulse.adapters.metrics."""
-    kinds = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
-    rows = []
-    for found in vars(metrics).values():
-        if type(found) in kinds:
-            suffix = "_total" if isinstance(found, Counter) else ""
-            labels = ", ".join(f"`{label}`" for label in found._labelnames)
-            rows.append(f"| `{found._name}{suffix}` | {kinds[type(found)]} | {labels} | {found._documentation} |")
+    """Every metric, from pulse.adapters.metrics, by the process that serves it."""
     return "\n".join(
         [
             "# Metrics",
@@ -76,12 +69,30 @@ def metrics_page() -> str:
             "Served on `/metrics` of the port that `PULSE_HEALTH_PORT` names. "
             "Declared in `core/pulse/adapters/metrics.py`.",
             "",
-            "| metric | type | labels | meaning |",
-            "| --- | --- | --- | --- |",
-            *rows,
+            "## Of the consumer",
+            "",
+            *_metric_rows(metrics.REGISTRY),
+            "",
+            "## Of the operator",
+            "",
+            "Those that begin with `pulse_pipeline` are about one pipeline, and gone with it.",
+            "",
+            *_metric_rows(metrics.OPERATOR_REGISTRY),
             "",
         ]
     )
+
+
+def _metric_rows(registry: CollectorRegistry) -> list[str]:
+    kinds = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+    names = {family.name for family in registry.collect()}
+    rows = ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
+    for found in vars(metrics).values():
+        if type(found) in kinds and found._name in names:
+            suffix = "_total" if isinstance(found, Counter) else ""
+            labels = ", ".join(f"`{label}`" for label in found._labelnames)
+            rows.append(f"| `{found._name}{suffix}` | {kinds[type(found)]} | {labels} | {found._documentation} |")
+    return rows
 
 
 def errors_page() -> str:
