@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from kit.evidence import CONSUMER, EVENTS, KAFKA, OURS, SPEC, STEADY, TRANSFORM, ConditionCase, looked, raw_pipeline
 
+from pulse_operator import objects
 from pulse_operator.conditions import ORDER, aside, combined, conditions
 from pulse_operator.conditions.pods import complaint
 from pulse_operator.dependencies import Missing, Reason
 from pulse_operator.dependencies.verdict import Verdict, false, true, unknown
+from pulse_operator.objects import Ref
 from pulse_operator.pipeline import SpecInvalid, parsed
 from pulse_operator.scaling import Limit
 
 LIMITED = replace(STEADY, limited_by=Limit.MAXIMUM)
 UNKNOWN_LAG = {"reading": None}
+SERVICE = Ref(objects.SERVICE, "web", "shop-consumer")
 
 
 def unreadable() -> Verdict:
@@ -52,6 +55,11 @@ CASES = [
         "marts not fresh",
         looked(refusals={TRANSFORM: false(Reason.REFUSED, f"{TRANSFORM}: no.")}),
         *("False", "Refused", "TransformFresh: "),
+    ),
+    case(
+        "a child that no condition speaks of",
+        looked(refusals={SERVICE: false(Reason.REFUSED, f"{SERVICE}: exceeded quota.")}),
+        *("False", "Refused", str(SERVICE)),
     ),
     case("suspended", looked({**SPEC, "suspend": True}), "False", "Suspended", "is suspended. ", str(CONSUMER)),
     case(
