@@ -377,9 +377,11 @@ def clients() -> int:
 
 def test_clients_are_shared_and_closed_when_nobody_uses_them_any_more(kafka: Kafka) -> None:
     before, accesses = clients(), Accesses()
-    others = {kafka.wanted, replace(kafka.wanted, group="another-consumer")}
-    assert accesses.read({kafka.access: others}, 0.0)[kafka.access].keys() == others
-    accesses.read({kafka.access: others}, 10.0)
+    # Without a topic no commits are asked for: that question is not safe in the process of the tests.
+    two = {Wanted("nobody-made-this", "one-consumer"), Wanted("nobody-made-this", "another-consumer")}
+    answers = accesses.read({kafka.access: two}, 0.0)[kafka.access]
+    assert {kind(answer) for answer in answers.values()} == {"NoTopic"}
+    accesses.read({kafka.access: two}, 10.0)
     assert clients() == before + 1
     accesses.read({}, 10.0 + UNUSED_SECONDS - 1)
     assert clients() == before + 1, "a client that may soon be used again was closed"

@@ -160,12 +160,16 @@ class Connection:
     ) -> Any:
         """What was answered about the topic or group of this name, or Unknown."""
         try:
-            return future.result(timeout=max(0.0, deadline - time.monotonic()))
-        except KafkaException as failed:
-            error: KafkaError = failed.args[0]
-            return self._silence() if answer.is_silence(error) else explained(name, self._user, error)
+            # Not raised: the traceback of an error that its future keeps would hold on to this client.
+            failed = future.exception(timeout=max(0.0, deadline - time.monotonic()))
         except Late:
             return self._silence()
+        if failed is None:
+            return future.result()
+        if not isinstance(failed, KafkaException):
+            raise failed
+        error: KafkaError = failed.args[0]
+        return self._silence() if answer.is_silence(error) else explained(name, self._user, error)
 
     def _silence(self) -> Unknown:
         self._client.poll(0)  # hands the connection's errors over
