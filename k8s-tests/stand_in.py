@@ -155,7 +155,7 @@ class StandIn:
         generation = metadata["generation"]
         status = refusal or _status(plural, raw)
         wanted = {**status, "observedGeneration": generation}
-        if all(raw.get("status", {}).get(name) == value for name, value in wanted.items()):
+        if raw.get("status") == wanted:
             return
         if plural == "kafkausers" and not refusal:
             self._user_secret(raw)

@@ -193,4 +193,7 @@ def _user_secrets(wanted: Wants, found: dict[Ref, Found]) -> list[Ref]:
 
 
 def _lacking(deployment: Raw) -> bool:
-    return bool(status(deployment).get("readyReplicas", 0) < deployment["spec"].get("replicas", 1))
+    """Whether a pod is not ready, be it one that is to replace another."""
+    told = status(deployment)
+    old = told.get("replicas", 0) > told.get("updatedReplicas", 0)
+    return bool(old or told.get("readyReplicas", 0) < deployment["spec"].get("replicas", 1))

@@ -23,6 +23,7 @@ _MEMORY_MOST = 65_536
 
 # Parts of the status that move by themselves; a change of them alone can wait.
 _RESTLESS = ("lag", "autoscaler")
+_COUNTING = ("LagKnown", "ScalingLimited")
 
 # A condition that is False for one of these is on its way, or as somebody asked.
 _EXPECTED = frozenset({Reason.SUSPENDED, Reason.BLOCKED, Reason.DELETING, Reason.CREATING})
@@ -109,16 +110,20 @@ def due(stored: Mapping[str, Any], wanted: Mapping[str, Any], at: float) -> bool
 
 
 def _settled(status: Mapping[str, Any]) -> dict[str, Any]:
-    """What has to be told at once. A message may hold a figure that moves; alone it is no news."""
+    """What has to be told at once. Arithmetic that moves with the lag is no news."""
     kept = {name: value for name, value in status.items() if name not in _RESTLESS}
     kept["conditions"] = [
-        {name: value for name, value in condition.items() if name != "message" or condition["status"] != "True"}
+        {name: value for name, value in condition.items() if name != "message" or not _counts(condition)}
         for condition in status.get("conditions", ())
     ]
     kept["replicas"] = {
         name: value for name, value in (status.get("replicas") or {}).items() if name not in ("message", "reason")
     }
     return kept
+
+
+def _counts(condition: Mapping[str, Any]) -> bool:
+    return condition["status"] == "True" and condition["type"] in _COUNTING
 
 
 def events(before: Sequence[Mapping[str, Any]], found: Mapping[str, Verdict]) -> list[Event]:

@@ -65,7 +65,8 @@ PULL = waiting("shop-consumer-a", "ImagePullBackOff", "no such image")
 CASES = [
     available("all pods ready", looked(), "True", "Available", "2 of 2"),
     available("one pod not ready", told(readyReplicas=1), "True", "Rolling", "1 of 2 pods ready, 2 of them new."),
-    available("one pod old", told(updatedReplicas=1), "True", "Rolling", "2 of 2 pods ready, 1 of them new."),
+    available("one pod old", told(updatedReplicas=1), "True", "Rolling", "2 of 2 pods ready, 1 of them new; 1 old"),
+    available("new pods beside old ones", told(replicas=4, updatedReplicas=2), "True", "Rolling", "; 2 old beside"),
     available("an edit not yet acted on", told(observedGeneration=0), "True", "Rolling"),
     available(
         "one pod not ready, and why",

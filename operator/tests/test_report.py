@@ -137,17 +137,18 @@ def test_the_first_figure_is_written_at_once() -> None:
     assert report.due(without, status(), AT)
 
 
-def test_a_figure_in_the_message_of_what_holds_is_no_news() -> None:
+def test_a_figure_in_the_message_about_the_lag_is_no_news() -> None:
     stored = status()
     talks = status()
-    talks["conditions"][0]["message"] += " With 7 brokers."
+    (lag,) = (one for one in talks["conditions"] if one["type"] == "LagKnown")
+    lag["message"] += " Of 7 partitions."
     talks["replicas"]["message"] = "2: lag 99 is fine."
     talks["replicas"]["reason"] = "QuietAfterChange"
     talks["autoscaler"] = "{}"
     assert not report.due(stored, talks, AT + 1_000)
 
 
-@pytest.mark.parametrize("field", ["status", "reason", "observedGeneration"])
+@pytest.mark.parametrize("field", ["status", "reason", "message", "observedGeneration"])
 def test_anything_else_of_a_condition_is(field: str) -> None:
     changed = status()
     changed["conditions"][3][field] = "Another"

@@ -46,15 +46,17 @@ def _running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
     if wanted == 0:
         return true(Reason.AT_REST, f"{ref} has no replica: nothing is to be read (spec.consumer.scaling.min is 0).")
     ready, updated = told.get("readyReplicas", 0), told.get("updatedReplicas", 0)
+    old = max(0, told.get("replicas", 0) - updated)
     stale = told.get("observedGeneration") != found["metadata"].get("generation")
     said = complaint(evidence.seen.pods.get(ref, ()))
     if not ready:
         why = said or "none of its pods is ready"
         return false(Reason.UNAVAILABLE, f"{ref}: {why.rstrip('.')}. Look at its pods.")
-    if stale or updated < wanted or ready < wanted:
+    if stale or updated < wanted or ready < wanted or old:
+        beside = f"; {old} old beside the new" if old else ""
         return true(
             Reason.ROLLING,
-            f"{ref} has {ready} of {wanted} pods ready, {updated} of them new{f'. {said}' if said else ''}.",
+            f"{ref} has {ready} of {wanted} pods ready, {updated} of them new{beside}{f'. {said}' if said else ''}.",
         )
     return true(Reason.AVAILABLE, f"{ref} has {ready} of {wanted} pods ready.")
 

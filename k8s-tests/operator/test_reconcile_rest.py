@@ -1,0 +1,70 @@
+"""Where nothing happens, nothing is written: not to the children, not to the pipeline, not to anything else."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from patience import PERIOD_SECONDS
+from world import Place, World
+
+from pulse_local import ports
+
+REST_SECONDS = 15.0  # a pipeline of which something is unknown is looked at in this time
+_VERBS = "POST|PUT|PATCH|APPLY|DELETE"
+_WRITTEN = re.compile(
+    rf'apiserver_request_total\{{.*resource="(?P<resource>[^"]+)".*verb="(?:{_VERBS})".*\}} (?P<count>\S+)'
+)
+_DONE = re.compile(r'^pulse_operator_reconciles_total\{[^}]*"done"[^}]*\} (\S+)$', re.MULTILINE)
+
+
+def writes(place: Place) -> dict[str, float]:
+    """Every writing request that the API server took, by the resource, but for leases."""
+    _, answer = place.world.server.call("GET", "/metrics")
+    counts: dict[str, float] = {}
+    for found in filter(None, map(_WRITTEN.match, answer["message"].splitlines())):
+        counts[found["resource"]] = counts.get(found["resource"], 0.0) + float(found["count"])
+    counts.pop("leases", None)
+    return counts
+
+
+def passes(world: World) -> float:
+    """How many passes over pipelines came to their end."""
+    found = _DONE.search(world.operator.get("/metrics")[1])
+    return float(found[1]) if found else 0.0
+
+
+@pytest.fixture(scope="module")
+def ready(world: World) -> Place:
+    return world.place("rest").apply(simulator={"enabled": True}).until_ready()
+
+
+@pytest.fixture(scope="module")
+def unknown(world: World) -> Place:
+    """A pipeline whose brokers nobody reaches, which makes it look again and again."""
+    place = world.place("unreached", brokers=f"127.0.0.1:{ports.free_port()}").apply()
+    place.until_condition("LagKnown", "Unknown", "QueryFailed", "ready")
+    place.until_condition("ConsumerAvailable", "True", "Available")
+    return place
+
+
+def test_nothing_is_written_at_rest(world: World, ready: Place, unknown: Place) -> None:
+    _calm(ready, unknown)
+    before, versions, looked = writes(ready), ready.versions() | unknown.versions(), passes(world)
+    time.sleep(REST_SECONDS)
+    assert writes(ready) == before, ready.dump() + unknown.dump()
+    assert ready.versions() | unknown.versions() == versions
+    assert passes(world) > looked, "nobody looked, so this shows nothing"
+
+
+def _calm(*places: Place) -> None:
+    """Waits until the last write of the beginning lies a while back: the first lag is told within half a minute."""
+    version, since = {}, time.monotonic()
+    deadline = since + 120.0
+    while time.monotonic() - since < 8.0:
+        now = {name: found for place in places for name, found in place.versions().items()}
+        if now != version:
+            version, since = now, time.monotonic()
+        assert time.monotonic() < deadline, "\n".join(place.dump() for place in places)
+        time.sleep(PERIOD_SECONDS)
