@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -69,4 +69,6 @@ async def watch(keeper: Keeper, connection: Connection, namespaces: Sequence[str
         clusterwide=not namespaces,
         namespaces=tuple(namespaces),
         stop_flag=stop,
+        # Else kopf asks which user this is, and the user of a container often has no name.
+        identity=cast(Any, FIELD_MANAGER),
     )
