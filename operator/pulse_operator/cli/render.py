@@ -16,6 +16,7 @@ from pulse_operator.decide import shall_be
 from pulse_operator.objects import Manifest
 from pulse_operator.pipeline import parsed
 from pulse_operator.render import render
+from pulse_operator.seen import secret_text
 
 # An object that nobody stored has no uid; this one is seen at once to be nobody's.
 NO_UID = "00000000-0000-0000-0000-000000000000"
@@ -37,7 +38,7 @@ def _words(parser: ArgumentParser) -> None:
 
 def _run(words: Namespace, _: Mapping[str, str]) -> int:
     made = [
-        manifest
+        _readable(manifest)
         for raw in pipelines(words.file, words.namespace)
         for manifest in rendered(raw, words.authentication, words.registry)
     ]
@@ -50,6 +51,14 @@ def rendered(raw: Mapping[str, Any], authentication: str, registry: str) -> tupl
     pipeline = parsed({**raw, "metadata": {"uid": NO_UID, **raw["metadata"]}})
     facts = assumed.facts(pipeline, authentication, assumed.images(registry))
     return render(pipeline.identity, pipeline.spec, facts, shall_be(pipeline, None, None)).manifests
+
+
+def _readable(manifest: Manifest) -> Manifest:
+    """A Secret with its values as text, which here are words in brackets."""
+    if manifest["kind"] != "Secret":
+        return manifest
+    values = {name: secret_text(manifest, name) for name in manifest.get("data", {})}
+    return {**{name: value for name, value in manifest.items() if name != "data"}, "stringData": values}
 
 
 RENDER = Command("print the manifests that a pipeline is made of, without asking a cluster", _words, _run)
