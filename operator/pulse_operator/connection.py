@@ -66,6 +66,10 @@ class Connection:
             ) from error
         return {"Authorization": found["value"] or ""} if found else {}
 
+    def token(self) -> str | None:
+        """The token of `headers` alone. The word before it is `Bearer` of a kubeconfig, and `bearer` in a pod."""
+        return self.headers().get("Authorization", "").partition(" ")[2] or None
+
     def tls(self) -> ssl.SSLContext:
         """Whom to trust, and the client's certificate if there is one."""
         context = ssl.create_default_context(cafile=self.configuration.ssl_ca_cert)

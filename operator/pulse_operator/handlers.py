@@ -28,7 +28,7 @@ def registry(keeper: Keeper, connection: Connection) -> kopf.OperatorRegistry:
             server=connection.url,
             ca_path=configuration.ssl_ca_cert,
             insecure=not configuration.verify_ssl,
-            token=connection.headers().get("Authorization", "").removeprefix("Bearer ") or None,
+            token=connection.token(),
             certificate_path=configuration.cert_file,
             private_key_path=configuration.key_file,
             proxy_url=connection.proxy,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client.configuration import Configuration
+from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from pulse.errors import SettingsError
 from pulse_operator.connection import Connection
@@ -38,7 +40,21 @@ def test_a_token_is_sent_to_the_address_that_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_token_nothing_is_sent(tmp_path: Path) -> None:
-    assert Connection.load(written(tmp_path, {})).headers() == {}
+    connection = Connection.load(written(tmp_path, {}))
+    assert connection.headers() == {}
+    assert connection.token() is None
+
+
+def test_the_token_alone_is_the_same_in_a_pod_and_outside(tmp_path: Path) -> None:
+    assert Connection.load(written(tmp_path, {"token": "abc"})).token() == "abc"
+    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text("abc")
+    authority.write_text("a certificate")
+    configuration = Configuration()
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+    loader = InClusterConfigLoader(str(token), str(authority), environ=pod)  # type: ignore[no-untyped-call]
+    loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
+    assert Connection(configuration).token() == "abc"
 
 
 def test_a_server_is_trusted_blindly_only_on_request(tmp_path: Path) -> None:
