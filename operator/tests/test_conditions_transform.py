@@ -57,6 +57,11 @@ FAILED_REF = Ref(objects.JOB, "web", "shop-transform-2")
 CASES = [
     case("a good run, and no other due", looked(), "True", "Fresh", RAN_AT),
     case("one run missed", looked(seconds=19 * MINUTES), "True", "Fresh"),
+    case(
+        "a run that ended as the next was due",
+        looked(status={TRANSFORM: {"lastSuccessfulTime": "2026-03-01T12:00:00Z"}}, seconds=10 * MINUTES),
+        *("True", "Fresh"),
+    ),
     case("two runs missed", looked(seconds=21 * MINUTES), "False", "Stale", RAN_AT, "two more were due"),
     case("no run yet", new(seconds=4 * MINUTES), "Unknown", "NeverRan", "*/15"),
     case("no run yet, one missed", new(seconds=6 * MINUTES), "Unknown", "NeverRan"),

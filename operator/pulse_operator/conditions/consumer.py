@@ -52,7 +52,7 @@ def _running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
     if not ready:
         why = said or "none of its pods is ready"
         return false(Reason.UNAVAILABLE, f"{ref}: {why.rstrip('.')}. Look at its pods.")
-    if stale or updated < wanted or ready < wanted or old:
+    if stale or ready < wanted or old:
         beside = f"; {old} old beside the new" if old else ""
         return true(
             Reason.ROLLING,
