@@ -21,8 +21,10 @@ NAME = "pulse-test"
 CONTEXT = f"kind-{NAME}"
 OFFLINE_CONFIG = Path(__file__).parent / "cluster.yaml"
 PUBLISHED_NODE = "kindest/node:v1.34.0"
-PUBLISHED_BASES = {"python": "python:3.13-slim", "jre": "eclipse-temurin:21-jre"}
+PUBLISHED_BASES = {"python": "python:3.13-slim", "jre": "eclipse-temurin:21-jre", "postgres": "postgres:17"}
 READY_WAIT = "180s"
+NODE = f"{NAME}-control-plane"
+LOADED = "/kind/loaded"  # on the node: one file an image, holding its id
 
 
 class ForeignClusterError(Exception):
@@ -50,12 +52,18 @@ class Cluster:
         return run(command, "--kubeconfig", self.kubeconfig, "--kube-context", CONTEXT, *words)
 
     def base(self, name: str) -> str:
-        """The image to build on, `python` or `jre`, as this platform has it."""
+        """The image to build on, `python`, `jre` or `postgres`, as this platform has it."""
         return offline.base(name) if self.platform == "offline" else PUBLISHED_BASES[name]
 
     def load(self, images: Sequence[str]) -> None:
-        """Puts images of the Docker daemon on the node; a pod must not ask to pull them always."""
-        _kind(self.cache, "load", "docker-image", *images, "--name", NAME)
+        """Puts images of the Docker daemon on the node, but those it has; a pod must not ask to pull them always."""
+        ids = {image: run("docker", "images", "--quiet", "--no-trunc", image).strip() for image in images}
+        missing = [image for image in images if _on_node("cat", _note(image)) != ids[image]]
+        if missing:
+            _kind(self.cache, "load", "docker-image", *missing, "--name", NAME)
+        for image in missing:
+            # kind would ask the node itself, with a program that a node made here does not have.
+            _on_node("sh", "-c", f"mkdir -p {LOADED} && printf %s {ids[image]} >{_note(image)}")
 
 
 def up(cache: Path) -> Cluster:
@@ -123,6 +131,18 @@ def _create(cache: Path) -> None:
 def _delete(cache: Path) -> None:
     _kind(cache, "delete", "cluster", "--name", NAME, "--kubeconfig", _kubeconfig(cache))
     _kubeconfig(cache).unlink(missing_ok=True)
+
+
+def _on_node(*words: str) -> str:
+    """What the command printed on the node; nothing if it failed."""
+    try:
+        return run("docker", "exec", NODE, *words)
+    except CommandError:
+        return ""
+
+
+def _note(image: str) -> str:
+    return f"{LOADED}/{image.replace('/', '_')}"
 
 
 def _answers(cache: Path) -> bool:

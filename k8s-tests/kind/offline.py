@@ -53,6 +53,7 @@ TOOLS_ROOT = Root("tools", "bookworm", ("ca-certificates", "conntrack", "iptable
 BASES = {
     "python": Root("python", "trixie", ("ca-certificates", "python3", "python3-venv")),
     "jre": Root("jre", "trixie", ("ca-certificates", "openjdk-21-jre-headless")),
+    "postgres": Root("postgres", "trixie", ("ca-certificates", "postgresql")),
 }
 
 # Image -> (what it is built on, its one program). The tags are those that kubeadm of this version asks for.
