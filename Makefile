@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-kind kind-up kind-down images demo bench-simulator bench-autoscaler clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-kind kind-up kind-down images demo bench-simulator bench-autoscaler bench-operator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ bench-simulator: setup ## events per second that the simulator makes and deliver
 
 bench-autoscaler: setup ## the autoscaler beside KEDA and the HPA on simulated traffic; fails if it is not the better one
 	PYTHONPATH=operator $(BIN)/python -m bench.autoscaler
+
+bench-operator: setup ## the operator with 1,000 pipelines on a real API server and broker; fails if it needs too much (needs Go)
+	PYTHONPATH=.:operator:tests:k8s-tests $(BIN)/python -m bench.operator_scale $(if $(PIPELINES),--pipelines $(PIPELINES))
 
 clean: ## remove the virtual environment and caches of the checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs

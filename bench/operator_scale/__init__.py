@@ -1,0 +1,1 @@
+"""The operator with many pipelines, on a real API server and one real broker."""
