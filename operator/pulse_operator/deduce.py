@@ -9,6 +9,7 @@ from msgspec import UNSET
 from pulse.facts import ROLES, USERS, DatabaseAccess, Facts, Images, KafkaAccess, Role
 from pulse_operator.credentials import database_access, kafka_access
 from pulse_operator.credentials.kafka import listener
+from pulse_operator.dependencies import Reason, Status, database_verdict, role_verdict
 from pulse_operator.dependencies.verdict import condition
 from pulse_operator.objects import Ref
 from pulse_operator.pipeline import Pipeline
@@ -37,6 +38,17 @@ def kept_passwords(wants: Wants, seen: Seen) -> dict[Role, str]:
     found = {role: seen.there(ref) for role, ref in wants.role_secrets.items()}
     texts = {role: secret_text(secret, "password") for role, secret in found.items() if secret is not None}
     return {role: text for role, text in texts.items() if text}
+
+
+def migratable(wants: Wants, seen: Seen, job: Ref) -> bool:
+    """Whether the database and its roles are there for a migration. One that was begun is not taken back."""
+    if wants.database is None or seen.there(job) is not None:
+        return True
+    database = database_verdict(seen.found(wants.database), wants.database.namespace, wants.database.name, 0.0)
+    roles = [role_verdict(seen.found(ref), ref.namespace, ref.name, 0.0) for ref in wants.roles.values()]
+    return database.status is Status.TRUE and all(
+        role.status is Status.TRUE or role.reason is Reason.ROLES_BY_HAND for role in roles
+    )
 
 
 def succeeded(seen: Seen, job: Ref) -> bool:

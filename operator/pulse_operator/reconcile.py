@@ -113,6 +113,10 @@ class Reconciler:
         if "owner" not in found.databases:
             return found, None
         migration = migration_job(pipeline.identity, pipeline.spec, found)
+        if not deduce.migratable(wanted, seen, migration):
+            others = dict(found.databases)
+            del others["owner"]
+            return replace(found, databases=others), None
         return replace(found, migrated=deduce.succeeded(seen, migration)), migration
 
     async def _write(self, pipeline: Pipeline, seen: Seen, rendered: Rendered, migration: Ref | None) -> Outcome:

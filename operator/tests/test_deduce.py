@@ -24,7 +24,7 @@ from kit.evidence import (
 from pulse.facts import ROLES, USERS, Decision
 from pulse_operator import objects, scaling
 from pulse_operator.decide import scaling_policy, shall_be
-from pulse_operator.deduce import kept_passwords, succeeded
+from pulse_operator.deduce import kept_passwords, migratable, succeeded
 from pulse_operator.dependencies import Missing
 from pulse_operator.objects import Ref
 from pulse_operator.wants import kafka_namespace, postgres_namespace, wants
@@ -62,6 +62,29 @@ def test_a_job_came_to_its_good_end_only_if_it_says_so() -> None:
     assert succeeded(looked().seen, job)
     assert not succeeded(looked(status={job: {"conditions": []}}).seen, job)
     assert not succeeded(looked(put={job: Missing.OBJECT}).seen, job)
+
+
+NEW = {migration(): Missing.OBJECT}
+
+
+@pytest.mark.parametrize("late", [OURS.database, *OURS.roles.values()], ids=str)
+def test_a_migration_begins_once_the_database_and_every_role_are_there(late: Ref) -> None:
+    assert migratable(OURS, looked(put=NEW).seen, migration())
+    assert not migratable(OURS, looked(put={**NEW, late: Missing.OBJECT}).seen, migration())
+    for told in ({"applied": False}, {"applied": None}, {"observedGeneration": 0}):
+        assert not migratable(OURS, looked(put=NEW, status={late: told}).seen, migration())
+
+
+def test_a_migration_that_was_begun_is_not_taken_back() -> None:
+    assert OURS.database
+    assert migratable(OURS, looked(status={OURS.database: {"applied": False}}).seen, migration())
+
+
+def test_a_migration_waits_for_no_object_where_people_make_roles_or_the_whole_database() -> None:
+    by_hand = {**NEW, **dict.fromkeys(OURS.roles.values(), Missing.KIND)}
+    assert migratable(OURS, looked(put=by_hand).seen, migration())
+    far = looked(EXTERNAL, put={migration(EXTERNAL): Missing.OBJECT})
+    assert migratable(far.wants, far.seen, migration(EXTERNAL))
 
 
 def running(replicas: int) -> dict[str, Any]:

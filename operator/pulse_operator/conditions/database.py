@@ -36,7 +36,9 @@ def schema_migrated(evidence: Evidence) -> Verdict:
         return problem
     if job is None:
         return unknown(
-            Reason.BLOCKED, "The migration waits for CredentialsReady: the owner of the database has none yet."
+            Reason.BLOCKED,
+            "The migration waits for CredentialsReady and DatabaseReady: it needs the database, every role, and the "
+            "owner's credentials.",
         )
     found = evidence.seen.there(job)
     if found is None:
