@@ -55,7 +55,7 @@ def test_the_beat_counts_from_the_lease_on() -> None:
     process = Process()
     process.now += 100_000
     process.turn()
-    process.now += LOOP_SECONDS
+    process.now += LOOP_SECONDS + 1
     process.beat.watch(process.work, process.scaler)
     assert process.beat.alive() is None
 
