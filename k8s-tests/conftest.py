@@ -64,12 +64,13 @@ def control_plane(server_paths: Paths) -> Iterator[ApiServer]:
 def kind_cluster(server_paths: Paths) -> Iterator[Cluster]:
     """A real cluster of one node. One that ran before is used and left alone; KEEP=1 leaves a new one too."""
     cache = server_paths.cache
-    leave = cluster.is_up(cache) or bool(os.environ.get("KEEP"))
-    try:
-        yield cluster.up(cache)
-    finally:
-        if not leave:
-            cluster.down(cache)
+    with cluster.alone(cache):
+        leave = cluster.is_up(cache) or bool(os.environ.get("KEEP"))
+        try:
+            yield cluster.up(cache)
+        finally:
+            if not leave:
+                cluster.down(cache)
 
 
 @pytest.fixture(scope="session")

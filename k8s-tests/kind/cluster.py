@@ -6,7 +6,9 @@ its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,16 @@ def up(cache: Path) -> Cluster:
 def is_up(cache: Path) -> bool:
     """Whether the cluster runs and answers."""
     return daemon.answers() and _answers(cache)
+
+
+@contextmanager
+def alone(cache: Path) -> Iterator[None]:
+    """Waits until no other test run of this machine has the cluster, and keeps others out for the length of the block."""
+    home = _home(cache)
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go with the process, however it ends
+        yield
 
 
 def down(cache: Path) -> None:
