@@ -87,7 +87,7 @@ def is_up(cache: Path) -> bool:
 
 @contextmanager
 def alone(cache: Path) -> Iterator[None]:
-    """Waits until no other test run of this machine has the cluster, and keeps others out for the length of the block."""
+    """Waits until no other test run of this machine has the cluster, and keeps others out until the block ends."""
     home = _home(cache)
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
