@@ -22,9 +22,9 @@ def wanted() -> list[dict[str, Any]]:
     return [*foreign, crd.definition()]
 
 
-def install(server: ApiServer) -> None:
-    """Applies them all, again if need be, and returns once objects of every kind can be made."""
-    definitions = wanted()
+def install(server: ApiServer, chosen: list[dict[str, Any]] | None = None) -> None:
+    """Applies them all or those chosen, again if need be, and returns once objects of every kind can be made."""
+    definitions = wanted() if chosen is None else chosen
     for definition in definitions:
         path = f"{PATH}/{definition['metadata']['name']}?fieldManager=tests&force=true"
         status, answer = server.call("PATCH", path, definition, content_type=APPLY)

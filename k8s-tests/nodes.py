@@ -36,7 +36,8 @@ class Fate:
             return {"phase": "Pending", "conditions": [told]}
         held = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
         held |= {"ready": self.ready, "state": self.state, "lastState": self.last}
-        ready = {"type": "Ready", "status": "True" if self.ready else "False"}
+        # Long enough ago for minReadySeconds.
+        ready = {"type": "Ready", "status": "True" if self.ready else "False", "lastTransitionTime": AT}
         return {"phase": self.phase, "conditions": [ready], "containerStatuses": [held]}
 
 

@@ -239,10 +239,13 @@ class Place:
 
 
 @contextmanager
-def running_world(server: ApiServer, broker: Broker, home: Path, **variables: str) -> Iterator[World]:
-    """Everybody at work on all namespaces until the block ends; the operator's log is then searched for surprises."""
+def running_world(
+    server: ApiServer, broker: Broker, home: Path, namespaces: str = "", **variables: str
+) -> Iterator[World]:
+    """Everybody at work until the block ends, in all namespaces or the operator in some; its log is then searched for
+    surprises."""
     stand_in, nodes = StandIn(server, ()), Nodes(server)
-    with operating(server, home, "", **variables) as operator, stand_in.answering(), nodes.running():
+    with operating(server, home, namespaces, **variables) as operator, stand_in.answering(), nodes.running():
         world = World(server, operator, stand_in, nodes, broker)
         yield world
         for place in world.places:

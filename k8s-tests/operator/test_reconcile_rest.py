@@ -14,7 +14,7 @@ from pulse_local import ports
 REST_SECONDS = 15.0  # a pipeline of which something is unknown is looked at in this time
 _VERBS = "POST|PUT|PATCH|APPLY|DELETE"
 _WRITTEN = re.compile(
-    rf'apiserver_request_total\{{.*resource="(?P<resource>[^"]+)".*verb="(?:{_VERBS})".*\}} (?P<count>\S+)'
+    rf'apiserver_request_total\{{.*[,{{]resource="(?P<resource>[^"]+)".*verb="(?:{_VERBS})".*\}} (?P<count>\S+)'
 )
 _DONE = re.compile(r'^pulse_operator_reconciles_total\{[^}]*"done"[^}]*\} (\S+)$', re.MULTILINE)
 

@@ -10,6 +10,7 @@ from pulse_operator.api import Api
 from pulse_operator.dependencies import Missing, Reason, Verdict
 from pulse_operator.dependencies.verdict import false, unknown
 from pulse_operator.index import Index
+from pulse_operator.metadata import Meta
 from pulse_operator.objects import Identity, Manifest, Ref, owned
 from pulse_operator.observe import Observer
 from pulse_operator.patches import carried, contains, fingerprint, with_fingerprint
@@ -62,7 +63,7 @@ class Applier:
         kept = set(keep)
         for ref in self._index.owned_by(identity.namespace, identity.name) - kept:
             meta = self._index.lookup(ref)
-            if ref.kind not in PRUNED or meta is None or meta.deleting or meta.controller not in ("", identity.uid):
+            if meta is None or meta.deleting or not _prunable(ref, meta, identity):
                 continue
             await self.delete(ref, meta.uid)
             outcome.removed.append(ref)
@@ -113,6 +114,13 @@ class Applier:
         self._right[ref] = print_of, made["metadata"]["resourceVersion"]
         self._observer.keep(ref, made)
         outcome.written[ref] = made
+
+
+def _prunable(ref: Ref, meta: Meta, identity: Identity) -> bool:
+    """Secrets of a component go with it; those with the passwords of roles have no owner, and stay."""
+    if ref.kind is objects.SECRET:
+        return meta.controller == identity.uid
+    return ref.kind in PRUNED and meta.controller in ("", identity.uid)
 
 
 def _foreign(ref: Ref) -> Verdict:
