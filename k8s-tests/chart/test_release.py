@@ -123,6 +123,19 @@ def test_pipelines_outlive_the_release(cluster: ApiServer, helm: Program, instal
     assert owner(cluster) == ("pulse", here)
 
 
+def test_what_the_notes_say_to_paste_makes_a_pipeline(
+    cluster: ApiServer, kubectl: Program, install: Install, here: str, tmp_path: Path
+) -> None:
+    notes = install("pulse", here).stdout
+    wait_until_served(cluster, here)
+    command, manifest = notes[notes.index("kubectl apply") :].split("\n", 1)
+    file = tmp_path / "pasted.yaml"
+    file.write_text(manifest.partition("\nEND\n")[0])
+    words = command.replace("-f - <<'END'", f"-f {file}").split()[1:]
+    kubectl.run(*words)
+    assert there(cluster, here) == ["shop"]
+
+
 def test_an_upgrade_brings_the_definition_up_to_date(
     cluster: ApiServer, helm: Program, install: Install, here: str, older_chart: Path
 ) -> None:

@@ -19,12 +19,13 @@ PIPELINE = {
     "metadata": {"name": "shop"},
     "spec": {"source": {"strimzi": {"cluster": "kafka"}}, "sink": {"cloudNativePG": {"cluster": "postgres"}}},
 }
+DEFINITION = "pulsepipelines.pulse.dev"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
 @pytest.fixture
 def namespace(kind_cluster: Cluster) -> Iterator[str]:
-    """A namespace that takes only Pods under the restricted standard; no release is left in it."""
+    """A namespace that takes only Pods under the restricted standard; nothing of a release in it is left."""
     name = f"chart-{uuid.uuid4().hex[:8]}"
     kind_cluster.kubectl("create", "namespace", name)
     kind_cluster.kubectl("label", "namespace", name, RESTRICTED)
@@ -32,6 +33,10 @@ def namespace(kind_cluster: Cluster) -> Iterator[str]:
     kind_cluster.helm("uninstall", "pulse", "--namespace", name, "--ignore-not-found", "--timeout", "5m")
     kind_cluster.kubectl("delete", "pulsepipelines", "--all", "--namespace", name, "--wait=false")
     kind_cluster.kubectl("delete", "namespace", name, "--wait=false")
+    # Another release that came first may own the definition, and then it is not ours to remove.
+    kept = json.loads(kind_cluster.kubectl("get", "crd", "--ignore-not-found", "-o", "json", DEFINITION) or "{}")
+    if kept.get("metadata", {}).get("annotations", {}).get("meta.helm.sh/release-namespace") == name:
+        kind_cluster.kubectl("delete", "crd", DEFINITION)
 
 
 def pipeline(cluster: Cluster, namespace: str) -> dict[str, Any]:
