@@ -70,6 +70,11 @@ CASES = [
     case("paused", aside.paused(), "Unknown", "Paused", "pulse.dev/paused"),
     case("going", aside.deleting([CONSUMER, EVENTS]), "False", "Deleting", f"gone: {CONSUMER}, {EVENTS}."),
     case(
+        "going, with five left",
+        aside.deleting([CONSUMER, TRANSFORM, *OURS.users.values()]),
+        *("False", "Deleting", f"{OURS.users['lag']}."),
+    ),
+    case(
         "going, with much left",
         aside.deleting([CONSUMER, TRANSFORM, *OURS.users.values(), *OURS.topics.values()]),
         *("False", "Deleting", f"{OURS.users['lag']} and 2 more."),

@@ -163,6 +163,11 @@ def test_the_message_of_what_does_not_hold_is_news() -> None:
     assert report.due(bad, other, AT)
 
 
+def test_another_reason_why_the_lag_is_unknown_is_news() -> None:
+    away, refused = (looked(reading=Reading(AT, problem=why, problem_kind="TimedOut")) for why in ("A.", "B."))
+    assert report.due(status(away), status(refused), AT)
+
+
 @pytest.mark.parametrize(
     "change", [{"phase": "Degraded"}, {"observedGeneration": 5}, {"transform": {}}, {"replicas": {"desired": 3}}]
 )

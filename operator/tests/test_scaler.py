@@ -241,6 +241,13 @@ def test_supplied_topics_are_looked_at_now_and_then() -> None:
     assert watched.turn(40, TOPICS_SECONDS) == [SHOP]
 
 
+def test_topics_that_nobody_answered_about_stay_unknown() -> None:
+    watched = enrolled(supplied_topics=("clicks",))
+    assert watched.scaler.topics(SHOP) is None
+    watched.turn(40)
+    assert len(watched.reader.looked) == 2
+
+
 def test_topics_that_pulse_makes_are_not_looked_at() -> None:
     assert enrolled().reader.looked == []
 
