@@ -1,0 +1,203 @@
+"""What the README promises under "In your cluster", from `helm install` to an uninstall and a new home, on a real node.
+
+One story on one cluster: each test goes on where the one before it ended. Kafka and Postgres are real; who makes them,
+in place of the operators of Strimzi and CloudNativePG, is `stand_in_operators`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from charts import CHART
+from kind.cluster import Cluster
+from kind.commands import CommandError
+from smoke.shop import EXAMPLES, RELEASES, Shop
+from stand_in_operators import deploy
+
+from pulse_local.paths import Paths
+
+FIRST, SECOND = RELEASES
+WAIT = ("--wait", "--timeout", "3m")
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+OWN = "deployments,jobs,cronjobs,services,networkpolicies,poddisruptionbudgets"
+LASTING = "kafkatopics,kafkausers,databases.postgresql.cnpg.io,databaseroles.postgresql.cnpg.io"
+
+# Small transactions, so that one consumer cannot keep up with this many events and more consumers can.
+BURST = {
+    "simulator": {"enabled": True, "eventsPerSecond": 2000},
+    "consumer": {"batch": {"rows": 5}, "scaling": {"targetLagPerReplica": 2000, "max": 3}},
+}
+CALM = {
+    "simulator": {"enabled": True, "eventsPerSecond": 50},
+    "consumer": {"batch": {"rows": 20_000}, "scaling": {"targetLagPerReplica": 100_000, "max": 3}},
+}
+QUIET = {"simulator": {"enabled": False}}
+
+
+@pytest.fixture(scope="module")
+def shop(kind_cluster: Cluster, pulse_images: dict[str, str], server_paths: Paths) -> Iterator[Shop]:
+    """The README's commands, on a cluster with both operators. Afterwards nothing of it is left."""
+    deploy.deploy(kind_cluster, pulse_images["operator"], server_paths.cache)
+    shop = Shop(kind_cluster, FIRST)
+    try:
+        kind_cluster.helm("install", FIRST, CHART, "--namespace", FIRST, "--create-namespace")
+        kind_cluster.kubectl("label", "namespace", FIRST, RESTRICTED)
+        shop.kubectl("apply", "-f", EXAMPLES / "platform.yaml")
+        shop.kubectl("apply", "-f", EXAMPLES / "minimal.yaml")
+        shop.until_ready()
+        yield shop
+    finally:
+        _clean(shop)
+
+
+def _clean(shop: Shop) -> None:
+    """In the order in which each still has whom it needs to go: pipelines, topics, namespaces, the stand-in."""
+    cluster = shop.cluster
+    for words in (("pp", "--all"), (LASTING, "--all")):
+        with suppress(CommandError):
+            shop.kubectl("delete", *words, "--timeout=60s")
+    for name in RELEASES:
+        with suppress(CommandError):
+            cluster.helm("uninstall", name, "--namespace", name, "--ignore-not-found", "--no-hooks")
+    names = (*RELEASES, deploy.NAMESPACE)
+    cluster.kubectl("delete", "namespace", *names, "--ignore-not-found", "--timeout=120s")
+    cluster.kubectl("delete", "crd", "pulsepipelines.pulse.dev", "--ignore-not-found", "--timeout=60s")
+
+
+def drained(shop: Shop) -> bool:
+    """Whether the database has read all that Kafka holds."""
+    reached = shop.sql("select partition_id, max(next_offset) from raw.batches group by 1")
+    read = {int(partition): int(offset) for partition, offset in reached}
+    return all(read.get(partition, 0) == end for partition, end in shop.end_offsets().items())
+
+
+def account(shop: Shop) -> int:
+    """Every record of the topic was read once and became something; how many events there are."""
+    shop.until("drained", "every record is read", lambda: drained(shop))
+    partitions = shop.sql(
+        "select partition_id, min(first_offset), max(next_offset), sum(next_offset - first_offset) "
+        "from raw.batches group by 1"
+    )
+    for partition, first, following, covered in partitions:
+        assert (int(first), int(covered)) == (0, int(following)), f"partition {partition} has a gap or an overlap"
+    read, inserted, conflict, dead = (
+        int(value)
+        for value in shop.sql("select sum(read), sum(inserted), sum(conflict), sum(dead) from raw.batches")[0]
+    )
+    assert shop.number("select sum(inserted + duplicate + conflict + dead) from raw.batches") == read
+    assert sum(shop.end_offsets().values()) == read
+    events = shop.number("select count(*) from raw.events")
+    assert events == inserted
+    assert shop.number("select count(*) from raw.event_conflicts") == conflict
+    assert shop.number("select count(*) from raw.dead_letters") == dead
+    return events
+
+
+def rest(shop: Shop) -> int:
+    """Nothing is sent any more; how many events there are once all are read."""
+    shop.change(QUIET)
+    shop.until("gone", "the simulator is gone", lambda: not shop.pods("simulator"))
+    return account(shop)
+
+
+def test_what_the_readme_says_makes_a_pipeline_that_is_ready(shop: Shop) -> None:
+    head, row = (line.split() for line in shop.kubectl("get", "pp").splitlines())
+    assert head == ["NAME", "READY", "LAG", "REPLICAS", "LAST", "DBT", "AGE"]
+    assert row[:2] == ["shop", "True"]
+    assert shop.ready_pods("consumer")
+    shop.until("lag", "the lag is known", lambda: shop.condition("LagKnown")[0] == "True")
+    shop.until("lag", "the list shows the lag", lambda: shop.kubectl("get", "pp").splitlines()[1].split()[2].isdigit())
+    shop.until("drained", "events are stored", lambda: shop.number("select count(*) from raw.events") > 100)
+
+
+def test_the_commands_say_that_all_is_well(shop: Shop) -> None:
+    told = shop.pulse("status", "shop")
+    assert told.startswith(f"{FIRST}/shop: Ready\n")
+    assert "LagKnown           True" in told
+    shop.cluster.helm("test", FIRST, "--namespace", FIRST, "--timeout", "3m")
+    shop.pulse("diff", EXAMPLES / "minimal.yaml")
+
+
+def test_dbt_fills_the_marts(shop: Shop) -> None:
+    shop.kubectl("create", "job", "--from=cronjob/shop-transform", "first-run")
+    shop.until("dbt", "dbt has run", lambda: _ended(shop, "first-run"))
+    assert shop.condition("TransformFresh") == ("True", "Fresh")
+    assert shop.status()["transform"]["lastSuccessTime"]
+    for mart in ("fct_sessions", "fct_funnel_daily", "fct_engagement_daily", "fct_data_quality_daily"):
+        assert shop.number(f"select count(*) from marts.{mart}") > 0, mart  # noqa: S608
+
+
+def _ended(shop: Shop, job: str) -> bool:
+    told = {one["type"] for one in shop.got("job", job).get("status", {}).get("conditions", ())}
+    assert "Failed" not in told, shop.dump()
+    return "Complete" in told and shop.condition("TransformFresh")[0] == "True"
+
+
+def test_a_suspended_pipeline_rests_and_goes_on(shop: Shop) -> None:
+    shop.pulse("suspend", "shop", "--wait")
+    shop.until("gone", "the consumers are gone", lambda: not shop.pods("consumer"))
+    assert shop.condition("ConsumerAvailable") == ("False", "Suspended")
+    assert shop.got("cronjob", "shop-transform")["spec"]["suspend"] is True
+    before = shop.number("select count(*) from raw.events")
+    shop.pulse("resume", "shop")
+    shop.until_ready()
+    more = f"select count(*) from raw.events having count(*) > {before}"  # noqa: S608
+    shop.until("drained", "events are stored again", lambda: shop.sql(more))
+
+
+def test_a_backlog_brings_consumers_and_one_that_is_killed_loses_nothing(shop: Shop) -> None:
+    shop.change(BURST)
+    shop.until("scaling", "more consumers are wanted", lambda: shop.status()["replicas"]["desired"] >= 2)
+    told = shop.status()["replicas"]
+    assert told["reason"] not in ("", "Steady", "ScaleDown"), told
+    assert told["message"], told
+    shop.until("pods", "more than one consumer is ready", lambda: len(shop.ready_pods("consumer")) >= 2)
+    events = shop.kubectl("get", "events", "--field-selector", "involvedObject.name=shop", "-o", "jsonpath={..reason}")
+    assert told["reason"] in events.split(), events
+    shop.kubectl("delete", "pod", shop.ready_pods("consumer")[0], "--grace-period=0", "--force")
+    shop.change(CALM)
+    before = shop.number("select count(*) from raw.events")
+    assert rest(shop) >= before
+
+
+def test_a_deleted_pipeline_leaves_what_holds_data(shop: Shop) -> None:
+    before = rest(shop)
+    lasting, secrets = shop.named(LASTING), {one for one in shop.named("secrets") if "-db-" in one}
+    assert len(lasting) == 2 + 3 + 1 + 4
+    shop.kubectl("delete", "pp", "shop", "--timeout=120s")
+    shop.until("gone", "its pods are gone", lambda: not shop.pods("consumer"))
+    left = shop.named(OWN)
+    assert not {one for one in left if "/shop" in one}, left
+    assert shop.named(LASTING) == lasting
+    assert {one for one in shop.named("secrets") if "-db-" in one} == secrets
+    assert shop.number("select count(*) from raw.events") == before
+    shop.kubectl("apply", "-f", EXAMPLES / "minimal.yaml")
+    shop.until_ready()
+    assert rest(shop) >= before
+
+
+def test_an_uninstall_stops_everything_and_keeps_the_pipeline(shop: Shop) -> None:
+    before = account(shop)
+    lasting = shop.named(LASTING)
+    shop.cluster.helm("uninstall", FIRST, "--namespace", FIRST, "--timeout", "5m")
+    assert not {one for one in shop.named(OWN) if "shop" in one or "operator" in one}
+    shop.until("gone", "its pods are gone", lambda: not shop.pods("consumer"))
+    pipeline = shop.got("pp", "shop")
+    assert "finalizers" not in pipeline["metadata"]
+    assert shop.named(LASTING) == lasting
+    assert shop.number("select count(*) from raw.events") == before
+
+
+def test_another_release_elsewhere_goes_on_with_it(shop: Shop) -> None:
+    before = shop.number("select count(*) from raw.events")
+    words = ("--namespace", SECOND, "--create-namespace", "--set", f"namespaces={{{FIRST}}}")
+    shop.cluster.helm("install", SECOND, CHART, *words, *WAIT)
+    shop.until_ready()
+    shop.change(CALM)
+    more = f"select count(*) from raw.events having count(*) > {before}"  # noqa: S608
+    shop.until("drained", "events are stored again", lambda: shop.sql(more))
+    rest(shop)
+    shop.kubectl("delete", "pp", "shop", "--timeout=120s")
+    assert not {one for one in shop.named(OWN) if "shop" in one}
