@@ -12,6 +12,7 @@ from pulse_operator.dependencies import Missing, Reason
 from pulse_operator.dependencies.verdict import false
 from pulse_operator.readings import Reading
 from pulse_operator.scaling import Limit, PartitionOffsets
+from pulse_operator.timestamps import text_of
 
 SUSPENDED = {**SPEC, "suspend": True}
 
@@ -28,6 +29,12 @@ def waiting(name: str, reason: str, message: str, made: str = "2026-03-01T12:00:
 
 def none_ready(*pods: dict[str, Any]) -> Any:
     return looked(status={CONSUMER: {"readyReplicas": 0}}, pods={CONSUMER: pods})
+
+
+def just_made() -> Any:
+    deployment = there(CONSUMER)
+    metadata = {**deployment["metadata"], "creationTimestamp": text_of(AT - 5)}
+    return looked(put={CONSUMER: {**deployment, "metadata": metadata, "status": {"replicas": 2}}})
 
 
 def at_rest() -> Any:
@@ -74,6 +81,7 @@ CASES = [
         *("True", "Rolling", "of them new. Pod shop-consumer-a: ImagePullBackOff: no such image"),
     ),
     available("no pod ready", none_ready(), "False", "Unavailable", "none of its pods is ready. Look at its pods."),
+    available("the first pods start", just_made(), "Unknown", "Pending", "is new, and its pods start"),
     available(
         "no pod ready, in the words of a pod",
         none_ready(PULL),

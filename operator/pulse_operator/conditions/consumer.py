@@ -9,6 +9,9 @@ from pulse_operator.dependencies import Reason, Verdict
 from pulse_operator.dependencies.verdict import Raw, false, status, true, unknown
 from pulse_operator.objects import Ref
 
+# The first pod of a new pipeline may pull its image for so long without anything being wrong.
+STARTING_SECONDS = 90.0
+
 _LIMITS = {
     scaling.Limit.PARTITION_COUNT: (Reason.PARTITION_COUNT, "Give the topic more partitions, if more are needed."),
     scaling.Limit.MAXIMUM: (Reason.MAXIMUM, "Raise spec.consumer.scaling.max, if more are needed."),
@@ -49,6 +52,8 @@ def _running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
     old = max(0, told.get("replicas", 0) - updated)
     stale = told.get("observedGeneration") != found["metadata"].get("generation")
     said = complaint(evidence.seen.pods.get(ref, ()))
+    if not ready and not said and evidence.seen.age(ref) < STARTING_SECONDS:
+        return unknown(Reason.PENDING, f"{ref} is new, and its pods start. Wait for them.")
     if not ready:
         why = said or "none of its pods is ready"
         return false(Reason.UNAVAILABLE, f"{ref}: {why.rstrip('.')}. Look at its pods.")
