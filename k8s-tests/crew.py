@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from accounts import new_namespace
 from apiserver import ApiServer
-from gate import Client, Gate, gated
+from gate import Client, Gate, Said, gated
 from nodes import Nodes
 from nursery import Grown, Nursery, nursing
 from operator_process import IMAGES
@@ -54,6 +54,7 @@ class Crew:
     nodes: Nodes
     hired: list[Hired] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def place(self, name: str) -> Place:
         """A namespace with a Kafka that asks for passwords and a Cluster, for a pipeline. There is no broker behind it,
@@ -70,11 +71,17 @@ class Crew:
         return self
 
     def hire(
-        self, namespaces: Sequence[str], *, limit: int | None = None, words: Sequence[str] = ("run",), **variables: str
+        self,
+        namespaces: Sequence[str],
+        *,
+        limit: int | None = None,
+        says: Callable[[str, str], Said | None] = lambda _, __: None,
+        words: Sequence[str] = ("run",),
+        **variables: str,
     ) -> Hired:
         """An operator for these namespaces, killed after its `limit`th write. Its Lease is its own, unless named."""
         number = next(self._numbers)
-        client = self.gate.admit(Client(f"operator-{number}", limit))
+        client = self.gate.admit(Client(f"operator-{number}", limit, says=says))
         home = self.home / f"operator-{number}"
         home.mkdir()
         environment = {
@@ -94,6 +101,12 @@ class Crew:
         made = Hired(process, client)
         self.hired.append(made)
         return made
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nobody else asks the API server meanwhile: it is away, and a stand-in cannot bear that."""
+        with self._turn:
+            yield
 
     def lease(self, name: str) -> dict[str, Any]:
         """What a Lease says; empty if there is none."""
@@ -136,8 +149,9 @@ def _acting(crew: Crew) -> Iterator[None]:
     def work() -> None:
         try:
             while not stop.wait(PERIOD_SECONDS):
-                crew.stand_in.answer()
-                crew.nodes.look()
+                with crew.resting():
+                    crew.stand_in.answer()
+                    crew.nodes.look()
         except BaseException as failed:  # noqa: BLE001 - handed to the test
             failures.append(failed)
 

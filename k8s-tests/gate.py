@@ -50,6 +50,8 @@ class Client:
     begun: int = 0
     writes: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    cut: bool = False
+    open: set[asyncio.Transport] = field(default_factory=set)
 
     def admits(self) -> bool:
         """Whether one more write may begin, which it then does."""
@@ -69,7 +71,7 @@ class Gate:
 
     def __init__(self, target: ApiServer, session: aiohttp.ClientSession, certificate: Path, port: int) -> None:
         self.server = replace(target, url=f"https://127.0.0.1:{port}", certificate=certificate)
-        self._target, self._session = target, session
+        self._target, self._session, self._loop = target, session, asyncio.get_running_loop()
         self._clients: dict[str, Client] = {}
 
     def admit(self, client: Client) -> Client:
@@ -81,9 +83,22 @@ class Gate:
         """How the client gets here."""
         return self.server.kubeconfig(path, client.token)
 
+    def cut(self, client: Client) -> None:
+        """Ends its connections, and new ones at their first request."""
+        client.cut = True
+        self._loop.call_soon_threadsafe(lambda: [one.abort() for one in client.open])
+
+    def mend(self, client: Client) -> None:
+        """Lets it through again."""
+        client.cut = False
+
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request."""
         client = self._clients[request.headers["Authorization"].removeprefix("Bearer ")]
+        if client.cut:
+            return _hung_up(request)
+        if request.transport is not None:
+            client.open = {one for one in client.open if not one.is_closing()} | {request.transport}
         said = client.says(request.method, request.path_qs)
         if said is not None:
             client.said.append(f"{request.method} {request.path_qs}: {said.reason}")

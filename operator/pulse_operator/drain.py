@@ -47,7 +47,7 @@ async def drain(settings: OperatorSettings, timeout_seconds: float) -> int:
             Api(connection, may_write=lambda: leadership.held) as api,
         ):
             log.info("drain_started", namespaces=listed(settings.namespaces) or "all")
-            quiet = await _drain(api, list(listed(settings.namespaces)) or [None], deadline)
+            quiet = await leadership.during(_drain(api, list(listed(settings.namespaces)) or [None], deadline))
     if not quiet:
         log.warning("drain_cut_short", timeout_seconds=timeout_seconds)
     log.info("drain_finished")
@@ -66,7 +66,7 @@ async def _drain(api: Api, namespaces: list[str | None], deadline: float) -> boo
 
 @asynccontextmanager
 async def _leading(api: Api, settings: OperatorSettings, timeout_seconds: float) -> AsyncIterator[Leadership]:
-    """Waits for the Lease and keeps it meanwhile. LeaseBusy if whoever holds it does not let go of it in time."""
+    """Waits for the Lease, and gives it back. LeaseBusy if whoever holds it does not let go of it in time."""
     lease = Ref(objects.LEASE, settings.own_namespace, settings.lease)
     leadership = Leadership(api, lease, f"drain-{socket.gethostname()}-{os.getpid()}", LEASE_SECONDS)
     try:
@@ -77,12 +77,9 @@ async def _leading(api: Api, settings: OperatorSettings, timeout_seconds: float)
             f"{lease} was not free within {timeout_seconds:g} s, so nothing was drained. End the operator that holds "
             "it, or see that the API server can be reached, and drain again."
         ) from late
-    holding = asyncio.create_task(leadership.hold())
     try:
         yield leadership
     finally:
-        holding.cancel()
-        await asyncio.gather(holding, return_exceptions=True)
         await leadership.release()
 
 

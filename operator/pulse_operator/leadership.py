@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pulse.errors import Stop
 from pulse_operator.api import Api
 from pulse_operator.lease import GIVE_UP, RENEW, Record, Sighting, free_in, manifest, record, seen, taken
 from pulse_operator.objects import Ref
 from pulse_operator.refusals import ApiError, ApiUnavailable, Conflict, NotFound
+
+T = TypeVar("T")
 
 
 class LeaseLost(Stop):
@@ -47,7 +49,7 @@ class Leadership:
                 wait = self._duration * RENEW
             await asyncio.sleep(wait)
 
-    async def hold(self) -> None:
+    async def hold(self) -> NoReturn:
         """Renews for ever; raises LeaseLost as soon as another holds it or it could not be renewed for too long."""
         while True:
             await asyncio.sleep(self._duration * RENEW)
@@ -56,6 +58,17 @@ class Leadership:
                     await self._renew()
             except TimeoutError:
                 self._lost("it could not be renewed in time")
+
+    async def during(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the work comes to. LeaseLost ends it where it stands."""
+        holding, working = asyncio.create_task(self.hold()), asyncio.create_task(work)
+        try:
+            await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else holding.result()
+        finally:
+            holding.cancel()
+            working.cancel()
+            await asyncio.gather(holding, working, return_exceptions=True)
 
     async def release(self) -> None:
         """Lets the next candidate take it at once; if that fails, it has to wait. Call it when `hold` has ended."""

@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 
 import structlog
 
@@ -24,7 +24,7 @@ from pulse_operator.connection import Connection
 from pulse_operator.events import Events
 from pulse_operator.keeper import Keeper
 from pulse_operator.lag import LagReader
-from pulse_operator.leadership import Leadership, LeaseLost
+from pulse_operator.leadership import Leadership
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
 from pulse_operator.publish import Publisher
@@ -48,29 +48,15 @@ async def run(settings: OperatorSettings) -> None:
     try:
         connection = await asyncio.to_thread(Connection.load)
         # The reader is closed last: it finishes its look first, and the Lease should not wait for that.
-        with closing(LagReader()) as reader, _bare_loss():
+        with closing(LagReader()) as reader:
             # The Lease is renewed and given back by requests that nothing holds up, not even its own loss.
             async with Api(connection) as unguarded, _leading(unguarded, settings, stop) as leadership:
                 if not stop.is_set():
                     async with Api(connection, may_write=lambda: leadership.held) as api:
-                        await _keep(settings, api, connection, beat, leadership, reader, stop)
+                        await leadership.during(_keep(settings, api, connection, beat, reader, stop))
     finally:
         health.close()
     log.info("operator_stopped")
-
-
-@contextmanager
-def _bare_loss() -> Iterator[None]:
-    """The loss of the Lease ends every part at work; whoever reads of it needs the sentence and no group around it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        lost: BaseException | None = group.subgroup(LeaseLost)
-        while isinstance(lost, BaseExceptionGroup):
-            lost = lost.exceptions[0]
-        if lost is None:
-            raise
-        raise lost from None
 
 
 def _stop_event() -> asyncio.Event:
@@ -113,7 +99,6 @@ async def _keep(
     api: Api,
     connection: Connection,
     beat: Beat,
-    leadership: Leadership,
     reader: LagReader,
     stop: asyncio.Event,
 ) -> None:
@@ -127,7 +112,6 @@ async def _keep(
             watches = Watches(api, tasks, keeper.changed)
             keeper.serve(_reconciler(settings, api, watches, scaler, everywhere=not namespaces))
             parts = [
-                tasks.create_task(leadership.hold()),
                 tasks.create_task(scaler.run()),
                 tasks.create_task(beat.run()),
             ]
