@@ -19,6 +19,8 @@ from kit.certificates import Authority
 LEASES = "/leases"
 PASSED = ("Accept", "Content-Type")
 START_SECONDS = 30.0
+# Connections with TLS take some turns of their loop to be closed, and nobody tells when they are.
+CLOSING_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Said:
     def answer(self) -> web.Response:
         body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": self.reason, "code": self.status}
         told = {**body, "message": f"the gate says {self.reason}", "details": {"name": "gate"}}
+        if self.status == 410:  # which a server says inside of a watch
+            return web.json_response({"type": "ERROR", "object": told})
         return web.json_response(told, status=self.status, headers=dict(self.headers))
 
 
@@ -73,6 +77,10 @@ class Gate:
         self.server = replace(target, url=f"https://127.0.0.1:{port}", certificate=certificate)
         self._target, self._session, self._loop = target, session, asyncio.get_running_loop()
         self._clients: dict[str, Client] = {}
+
+    @property
+    def clients(self) -> list[Client]:
+        return list(self._clients.values())
 
     def admit(self, client: Client) -> Client:
         """Lets a client through from now on."""
@@ -171,7 +179,14 @@ def gated(server: ApiServer, home: Path) -> Iterator[Gate]:
             made.append(Gate(server, session, home / "gate" / "authority.pem", port))
             opened.set()
             await stop.wait()
+            for client in made[0].clients:
+                made[0].cut(client)
+            streams = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in streams:
+                task.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
             await runner.cleanup()
+        await asyncio.sleep(CLOSING_SECONDS)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="gate", daemon=True)
     thread.start()

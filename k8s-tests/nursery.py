@@ -30,9 +30,11 @@ class Nursery:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Grown:
-        """`pulse-operator WORDS`, with this environment and no other."""
-        told = self.ask({"words": words, "environment": dict(environment), "log": str(log)})
+    def start(self, words: list[str], environment: Mapping[str, str], log: Path, lease_seconds: int) -> Grown:
+        """`pulse-operator WORDS`, with this environment and no other, and a Lease that lasts so long."""
+        told = self.ask(
+            {"words": words, "environment": dict(environment), "log": str(log), "lease_seconds": lease_seconds}
+        )
         return Grown(self, told["pid"], log)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +127,10 @@ def _live(question: dict[str, Any]) -> None:
         sys.argv = ["pulse-operator", *question["words"]]
         # The official client read it when it was loaded.
         kube_config.KUBE_CONFIG_DEFAULT_LOCATION = question["environment"]["KUBECONFIG"]
+        from pulse_operator import run
         from pulse_operator.__main__ import main as operator
+
+        run.LEASE_SECONDS = question["lease_seconds"]
 
         code = operator()
     except BaseException:  # noqa: BLE001 - as the interpreter does at its end

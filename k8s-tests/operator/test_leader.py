@@ -17,6 +17,7 @@ from patience import stays, until
 from world import Place
 
 from pulse_operator import objects
+from pulse_operator.run import LEASE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ class Pair:
         until("child", "the second waits", lambda: "lease_awaited" in self.second.process.said(), crew.said)
 
     def _hire(self, place: Place) -> Hired:
-        return self._crew.hire([place.namespace], PULSE_OPERATOR_LEASE=self.lease, PULSE_LAG_INTERVAL="1h")
+        words = {"PULSE_OPERATOR_LEASE": self.lease, "PULSE_LAG_INTERVAL": "1h"}
+        return self._crew.hire([place.namespace], lease_seconds=LEASE_SECONDS, **words)
 
     @property
     def holder(self) -> str:
