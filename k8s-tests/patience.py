@@ -16,7 +16,7 @@ SECONDS = {
     "condition": 60.0,  # a condition follows what it speaks of
     "ready": 120.0,  # from apply to Ready, with pods and a migration
     "retry": 90.0,  # what is asked for again only now and then: kinds not served, rights not granted
-    "scaling": 120.0,  # the autoscaler's quiet after pods came, and its averages
+    "scaling": 75.0,  # the autoscaler's quiet after pods came, and its averages
     "event": 30.0,
 }
 

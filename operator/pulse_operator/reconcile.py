@@ -78,7 +78,8 @@ class Reconciler:
         wanted, seen = await self.observer.observe(pipeline)
         self._depend(pipeline, wanted, seen)
         facts, migration = self._facts(pipeline, wanted, seen, await passwords(self.observer, wanted, seen))
-        decision = shall_be(pipeline, seen.there(wanted.consumer), self.scaler.decision(pipeline.key))
+        decided = self.scaler.decision(pipeline.key)  # another one may come while this pass goes on
+        decision = shall_be(pipeline, seen.there(wanted.consumer), decided)
         rendered = render(pipeline.identity, pipeline.spec, facts, decision)
         outcome = await self._write(pipeline, seen, rendered, migration)
         before = seen.there(wanted.consumer)
@@ -98,9 +99,8 @@ class Reconciler:
         found = conditions(evidence)
         await self.publisher.publish(evidence, found)
         await self.events.corrected(pipeline.identity, outcome.corrected)
-        await self.events.scaled(
-            pipeline.identity, wanted.consumer, before, seen.there(wanted.consumer), evidence.decision
-        )
+        after = seen.there(wanted.consumer)
+        await self.events.scaled(pipeline.identity, wanted.consumer, before, after, decided)
         # What refused a child may be mended where no watch tells of it: rights, quotas, objects of others.
         settled = not outcome.refusals and all(verdict.status is not Status.UNKNOWN for verdict in found.values())
         return self.resync_seconds if settled else SETTLING_SECONDS

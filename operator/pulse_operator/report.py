@@ -116,9 +116,9 @@ def _settled(status: Mapping[str, Any]) -> dict[str, Any]:
         {name: value for name, value in condition.items() if name != "message" or not _counts(condition)}
         for condition in status.get("conditions", ())
     ]
-    kept["replicas"] = {
-        name: value for name, value in (status.get("replicas") or {}).items() if name not in ("message", "reason")
-    }
+    replicas = status.get("replicas") or {}
+    kept["replicas"] = {name: value for name, value in replicas.items() if name not in ("message", "reason")}
+    kept["recommended"] = replicas.get("reason") == scaling.Reason.RECOMMENDED.value
     return kept
 
 

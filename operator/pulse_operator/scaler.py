@@ -134,7 +134,10 @@ class Scaler:
         if (before is None) or (before.problem_kind != reading.problem_kind):
             return True
         if decision is not None and (
-            decided is None or decided.limited_by != decision.limited_by or decided.stalled != decision.stalled
+            decided is None
+            or decided.limited_by != decision.limited_by
+            or decided.stalled != decision.stalled
+            or decided.recommended != decision.recommended
         ):
             return True
         moved = not reading.problem and rounded(reading.lag) != entry.told_lag
