@@ -85,17 +85,19 @@ class Shop:
     def pods(self, component: str) -> list[dict[str, Any]]:
         """The pods of a component that are not being deleted."""
         labels = f"app.kubernetes.io/instance=shop,app.kubernetes.io/component={component}"
-        found = self.got("pods", "-l", labels)["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        found = self.got("pods", "-l", labels) or {"items": []}
+        return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
 
     def ready_pods(self, component: str) -> list[str]:
         """The names of those that are ready."""
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
 
-    def sql(self, statement: str) -> list[list[str]]:
-        """Rows of the pipeline's database, as its superuser sees them."""
-        words = ("exec", "postgres-1", "-c", "postgres", "--", "psql", "-d", "shop", "-At", "-F", "|", "-c", statement)
-        return [line.split("|") for line in self.kubectl(*words).splitlines()]
+    def sql(self, statement: str, database: str = "shop") -> list[list[str]]:
+        """Rows of a database, as its superuser sees them."""
+        psql = ("psql", "-d", database, "-At", "-F", "|", "-c", statement)
+        return [
+            line.split("|") for line in self.kubectl("exec", "postgres-1", "-c", "postgres", "--", *psql).splitlines()
+        ]
 
     def number(self, statement: str) -> int:
         """The one number that a statement gives."""
