@@ -168,7 +168,7 @@ SCHEDULES: list[tuple[str, str, str, str, str, Callable[[Place], None] | None]] 
 
 
 @pytest.mark.parametrize(
-    ("name", "schedule", "status", "reason", "says", "then"), SCHEDULES, ids=lambda given: str(given)
+    ("name", "schedule", "status", "reason", "says", "then"), SCHEDULES, ids=[row[0] for row in SCHEDULES]
 )
 def test_how_fresh_the_marts_are_is_told(
     world: World, name: str, schedule: str, status: str, reason: str, says: str, then: Callable[[Place], None] | None
