@@ -23,6 +23,11 @@ class Beat:
         self._beat = clock()
         self._work: Work[Key] | None = None
         self._scaler: Scaler | None = None
+        self._knows = False
+
+    def knows(self) -> None:
+        """All pipelines have been listed."""
+        self._knows = True
 
     def watch(self, work: Work[Key], scaler: Scaler) -> None:
         """From now on these have to turn too: this process holds the Lease."""
@@ -52,4 +57,6 @@ class Beat:
 
     def ready(self) -> str | None:
         """Why it does no work, as a sentence; None if it does. A second replica waits, and is ready to."""
+        if self._work is not None and not self._knows:
+            return "The pipelines have not been listed yet."
         return self.alive()

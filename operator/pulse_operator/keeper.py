@@ -29,6 +29,7 @@ class Keeper:
         self.work: Work[Key] = Work(clock)
         self._clock = clock
         self._raw: dict[Key, Raw] = {}
+        self._heard_at: dict[Key, float] = {}
         self._reconciler: Reconciler | None = None
         self._log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Keeper:
         kept = {name: value for name, value in raw.items() if name != "metadata"}
         kept["metadata"] = {name: value for name, value in raw["metadata"].items() if name != "managedFields"}
         self._raw[key] = kept
+        self._heard_at[key] = self._clock()
         metrics.OPERATOR_PIPELINES.set(len(self._raw))
         if before is None or _asked(before) != _asked(kept):
             self.work.add(key)
@@ -84,12 +86,24 @@ class Keeper:
             return None
         began = time.perf_counter()
         try:
-            again = await self._reconciler.reconcile(raw)
+            if self._clock() - self._heard_at[key] >= self._reconciler.resync_seconds:
+                # A watch may have missed the end of a pipeline: nothing is made for one that is no more.
+                raw = await self._confirmed(key, self._reconciler)
+            again = await self._reconciler.reconcile(raw) if raw is not None else None
         finally:
             metrics.OPERATOR_RECONCILE_SECONDS.observe(time.perf_counter() - began)
             metrics.OPERATOR_LAST_RECONCILE.set(self._clock())
         metrics.OPERATOR_RECONCILES.labels("done").inc()
         return again
+
+    async def _confirmed(self, key: Key, reconciler: Reconciler) -> Raw | None:
+        """The pipeline as the API server has it now."""
+        found = await reconciler.current(key)
+        if found is None:
+            self.vanished(self._raw[key])
+            return None
+        self.appeared(found)
+        return self._raw[key]
 
     def failed(self, key: Key, error: Exception, again: float) -> None:
         """A pass did not come to its end; it is made again."""

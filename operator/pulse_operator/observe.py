@@ -119,6 +119,14 @@ class Observer:
         ):
             await asyncio.sleep(0.1)
 
+    def unlisted(self, pipeline: Pipeline) -> tuple[str, ...]:
+        """Where a pipeline may have children that nobody could ask for yet."""
+        return tuple(
+            f"{kind.plural} in {namespace}"
+            for kind, namespace in own_places(pipeline)
+            if self._phase(kind, namespace) is Phase.PENDING
+        )
+
     def _phase(self, kind: Kind, namespace: str) -> Phase:
         return self._watches.state(kind, self._scope(namespace)).phase
 

@@ -14,7 +14,7 @@ from pulse_operator import deduce, objects
 from pulse_operator.apply import Applier, Outcome
 from pulse_operator.conditions import Evidence, aside, conditions
 from pulse_operator.decide import scaling_policy, shall_be
-from pulse_operator.dependencies import Status
+from pulse_operator.dependencies import Missing, Status
 from pulse_operator.dependencies.verdict import condition
 from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
@@ -23,6 +23,7 @@ from pulse_operator.observe import Observer
 from pulse_operator.passwords import passwords
 from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed, parsed_to_go
 from pulse_operator.publish import Publisher
+from pulse_operator.refusals import ApiUnavailable
 from pulse_operator.remove import Remover
 from pulse_operator.render import Rendered, migration_job, render
 from pulse_operator.render.inputs import Inputs
@@ -56,6 +57,13 @@ class Reconciler:
     resync_seconds: float
     clock: Callable[[], float]
     dependents: dict[Ref, set[Key]] = field(default_factory=dict)
+
+    async def current(self, key: Key) -> Raw | None:
+        """The pipeline as the API server has it now; None if it is gone."""
+        found = await self.observer.fetch(Ref(objects.PIPELINE, *key))
+        if found is Missing.ANSWER or found is Missing.RIGHT:
+            raise ApiUnavailable(f"PulsePipeline {'/'.join(key)} cannot be read. It is tried again.")
+        return None if isinstance(found, Missing) else found
 
     async def reconcile(self, raw: Raw) -> float | None:
         """One pass. Returns the seconds after which another is due at the latest; None when the pipeline is gone."""

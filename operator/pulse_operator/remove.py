@@ -34,8 +34,10 @@ class Remover:
 
     async def advance(self, pipeline: Pipeline, wants: Wants, asked_at: float) -> Steps:
         """Looks what is left, does the next steps and returns them. ApiUnavailable if it cannot be seen."""
-        identity = pipeline.identity
-        left = await self._known(identity)
+        unlisted = self.observer.unlisted(pipeline)
+        if unlisted:  # what cannot be seen has its turn too, and may be what others wait for
+            raise ApiUnavailable(f"{unlisted[0]} could not be listed yet, so nobody knows what is left. Tried again.")
+        left = await self._known(pipeline.identity)
         steps = await self._next(pipeline, wants, asked_at, left)
         if steps.done:
             # A watch may be behind, or not work at all. Nobody comes back for what is overlooked now.

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 
 import structlog
@@ -116,6 +116,11 @@ async def _keep(
                 tasks.create_task(beat.run()),
             ]
             parts += [tasks.create_task(keeper.work.run(keeper.one, keeper.failed)) for _ in range(settings.workers)]
+            places: Sequence[str | None] = namespaces or (None,)
+            for namespace in places:
+                for raw in await api.list(objects.PIPELINE, namespace):
+                    keeper.appeared(raw)
+            beat.knows()
             await handlers.watch(keeper, connection, namespaces, stop)
             watches.close()
             for part in parts:

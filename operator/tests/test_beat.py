@@ -41,6 +41,7 @@ class Process:
 def leading() -> Process:
     process = Process()
     process.beat.watch(process.work, process.scaler)
+    process.beat.knows()
     return process
 
 
@@ -58,6 +59,15 @@ def test_the_beat_counts_from_the_lease_on() -> None:
     process.now += LOOP_SECONDS + 1
     process.beat.watch(process.work, process.scaler)
     assert process.beat.alive() is None
+
+
+def test_who_has_not_listed_the_pipelines_is_alive_and_not_ready() -> None:
+    process = Process()
+    process.beat.watch(process.work, process.scaler)
+    assert process.beat.alive() is None
+    assert process.beat.ready() == "The pipelines have not been listed yet."
+    process.beat.knows()
+    assert process.beat.ready() is None
 
 
 def test_a_loop_that_turns_is_alive() -> None:

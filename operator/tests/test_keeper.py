@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from pulse_operator.observe import Observer
 from pulse_operator.pipeline import SpecInvalid, parsed
 from pulse_operator.publish import Publisher
 from pulse_operator.reconcile import Reconciler
-from pulse_operator.refusals import ApiUnavailable
+from pulse_operator.refusals import ApiUnavailable, NotFound
 from pulse_operator.report import only_ready
 from pulse_operator.scaler import Scaler
 
@@ -78,6 +79,26 @@ def due(happen: Callable[[Keeper], None], *there: dict[str, Any]) -> list[tuple[
         return taken
 
     return virtual.run(main())
+
+
+class OnlyGone:
+    """An API server that has no pipeline any more."""
+
+    async def get(self, ref: Ref) -> Any:
+        raise NotFound(f"{ref} is not there.")
+
+
+def test_a_pipeline_whose_end_no_watch_told_of_is_let_go_and_nothing_is_made_for_it() -> None:
+    async def main() -> tuple[float | None, list[str]]:
+        kept = keeper()
+        made = reconciler()
+        made.observer = Observer(cast(Any, OnlyGone()), NOTHING, False, virtual.clock)
+        kept.serve(made)
+        kept.appeared(raw_pipeline())
+        await asyncio.sleep(made.resync_seconds)
+        return await kept.one(SHOP), [str(key) for key in kept._raw]
+
+    assert virtual.run(main()) == (None, [])
 
 
 def meta(owner: tuple[str, str] | None) -> Meta:
