@@ -15,9 +15,6 @@ from charts import CHART
 from kind.cluster import Cluster
 from kind.commands import CommandError
 from smoke.shop import EXAMPLES, RELEASES, Shop
-from stand_in_operators import deploy
-
-from pulse_local.paths import Paths
 
 FIRST, SECOND = RELEASES
 WAIT = ("--wait", "--timeout", "3m")
@@ -39,13 +36,12 @@ QUIET = {"simulator": {"enabled": False}}
 
 
 @pytest.fixture(scope="module")
-def shop(kind_cluster: Cluster, pulse_images: dict[str, str], server_paths: Paths) -> Iterator[Shop]:
+def shop(platform: Cluster) -> Iterator[Shop]:
     """The README's commands, on a cluster with both operators. Afterwards nothing of it is left."""
-    deploy.deploy(kind_cluster, pulse_images["operator"], server_paths.cache)
-    shop = Shop(kind_cluster, FIRST)
+    shop = Shop(platform, FIRST)
     try:
-        kind_cluster.helm("install", FIRST, CHART, "--namespace", FIRST, "--create-namespace")
-        kind_cluster.kubectl("label", "namespace", FIRST, RESTRICTED)
+        platform.helm("install", FIRST, CHART, "--namespace", FIRST, "--create-namespace")
+        platform.kubectl("label", "namespace", FIRST, RESTRICTED)
         shop.kubectl("apply", "-f", EXAMPLES / "platform.yaml")
         shop.kubectl("apply", "-f", EXAMPLES / "minimal.yaml")
         shop.until_ready()
@@ -55,7 +51,7 @@ def shop(kind_cluster: Cluster, pulse_images: dict[str, str], server_paths: Path
 
 
 def _clean(shop: Shop) -> None:
-    """In the order in which each still has whom it needs to go: pipelines, topics, namespaces, the stand-in."""
+    """In the order in which each still has whom it needs to go: pipelines, topics, namespaces."""
     cluster = shop.cluster
     for words in (("pp", "--all"), (LASTING, "--all")):
         with suppress(CommandError):
@@ -63,8 +59,7 @@ def _clean(shop: Shop) -> None:
     for name in RELEASES:
         with suppress(CommandError):
             cluster.helm("uninstall", name, "--namespace", name, "--ignore-not-found", "--no-hooks")
-    names = (*RELEASES, deploy.NAMESPACE)
-    cluster.kubectl("delete", "namespace", *names, "--ignore-not-found", "--timeout=120s")
+    cluster.kubectl("delete", "namespace", *RELEASES, "--ignore-not-found", "--timeout=120s")
     cluster.kubectl("delete", "crd", "pulsepipelines.pulse.dev", "--ignore-not-found", "--timeout=60s")
 
 
