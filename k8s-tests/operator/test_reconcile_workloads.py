@@ -82,7 +82,6 @@ class Trouble:
 
 
 TROUBLES = [
-    Trouble("starting", STARTING, ("none of its pods is ready",)),
     Trouble("no image", waiting("ImagePullBackOff", "pull access denied"), ("ImagePullBackOff", "pull access denied")),
     Trouble("crashing", crashing(3, "Topic x is not there. Create it."), ("code 3", "Topic x is not there")),
     Trouble("no node", unscheduled("0/3 nodes are available: 3 Insufficient memory"), ("Insufficient memory",)),
@@ -95,15 +94,28 @@ def running(world: World) -> Place:
     return world.place("workloads").apply(transform={"schedule": NEVER})
 
 
+def test_the_first_consumers_may_take_their_time(world: World) -> None:
+    world.nodes.decide("starting", "consumer", STARTING)
+    place = world.place("starting").apply()
+    place.until_condition("ConsumerAvailable", "Unknown", "Pending", "ready")
+    place.until_there(place.consumer)
+    assert place.status()["phase"] == "Progressing"
+    world.nodes.decide("starting", "consumer", READY)
+    place.until_ready()
+    assert not [raw["message"] for raw in place.events() if raw["type"] == "Warning"]
+
+
 @pytest.mark.parametrize("trouble", TROUBLES, ids=str)
 def test_consumers_that_are_not_ready_are_told_in_the_words_of_their_pods(running: Place, trouble: Trouble) -> None:
     running.until_ready()
     running.world.nodes.decide(running.name, "consumer", trouble.fate)
-    message = running.until_condition("ConsumerAvailable", "False", "Unavailable")
-    running.until("its words are told", lambda: _says(running, "ConsumerAvailable", trouble.says))
-    assert str(running.consumer) in message
-    assert running.status()["replicas"]["summary"] == "0/1"
-    running.world.nodes.decide(running.name, "consumer", READY)
+    try:
+        message = running.until_condition("ConsumerAvailable", "False", "Unavailable")
+        running.until("its words are told", lambda: _says(running, "ConsumerAvailable", trouble.says))
+        assert str(running.consumer) in message
+        assert running.status()["replicas"]["summary"] == "0/1"
+    finally:
+        running.world.nodes.decide(running.name, "consumer", READY)
     running.until_condition("ConsumerAvailable", "True", "Available")
     running.until_ready()
 
