@@ -16,6 +16,8 @@ from pulse.facts import ROLES
 from pulse_operator import objects
 from pulse_operator.objects import FINALIZER, Ref
 
+pytestmark = pytest.mark.faults
+
 NODE = "that-ends-no-pod"
 BY_HAND = "tests.pulse.dev/held"
 LASTING = (objects.KAFKA_TOPIC, objects.KAFKA_USER, objects.DATABASE, objects.DATABASE_ROLE)

@@ -15,6 +15,8 @@ from patience import CALM_SECONDS, until
 from pictures import Picture, passwords, picture, settled
 from world import Place
 
+pytestmark = pytest.mark.faults
+
 NAME = "shop"
 AT_ONCE = 4
 # Longer than whatever a working operator waits for: the stand-ins, and the controllers' Job.

@@ -19,6 +19,8 @@ from world import Place
 from pulse_operator import objects
 from pulse_operator.run import LEASE_SECONDS
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(scope="module")
 def crew(strimzi_and_cnpg: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:

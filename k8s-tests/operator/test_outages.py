@@ -25,6 +25,8 @@ from pulse_local.paths import Paths
 from pulse_operator import objects
 from pulse_operator.objects import Ref
 
+pytestmark = pytest.mark.faults
+
 AT = "2026-01-01T00:00:00Z"
 TOPIC_OPERATOR = "strimzi.io/topic-operator"
 STRIMZI, CLOUD_NATIVE_PG = "kafka.strimzi.io", "postgresql.cnpg.io"
