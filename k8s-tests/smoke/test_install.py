@@ -6,6 +6,7 @@ in place of the operators of Strimzi and CloudNativePG, is `stand_in_operators`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -142,6 +143,27 @@ def test_a_suspended_pipeline_rests_and_goes_on(shop: Shop) -> None:
     shop.until_ready()
     more = f"select count(*) from raw.events having count(*) > {before}"  # noqa: S608
     shop.until("drained", "events are stored again", lambda: shop.sql(more))
+
+
+def test_a_password_that_is_changed_reaches_database_and_pods(shop: Shop) -> None:
+    before = {_uid(pod) for pod in shop.pods("consumer")}
+    secret = {"stringData": {"password": "changed-by-hand"}}
+    shop.kubectl("patch", "secret", "shop-db-ingest", "-p", json.dumps(secret))
+    shop.until("pods", "other consumers run", lambda: _ready_but(shop, before))
+    shop.until("gone", "the old consumers are gone", lambda: not before & {_uid(pod) for pod in shop.pods("consumer")})
+    shop.until_ready()
+    rows = shop.number("select count(*) from raw.events")
+    more = f"select count(*) from raw.events having count(*) > {rows}"  # noqa: S608
+    shop.until("drained", "events are stored by the new log-in", lambda: shop.sql(more))
+
+
+def _ready_but(shop: Shop, before: set[str]) -> bool:
+    ready = shop.ready_pods("consumer")
+    return any(pod["metadata"]["name"] in ready and _uid(pod) not in before for pod in shop.pods("consumer"))
+
+
+def _uid(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"]["uid"])
 
 
 def test_a_backlog_brings_consumers_and_one_that_is_killed_loses_nothing(shop: Shop) -> None:
