@@ -55,7 +55,7 @@ class StandIn:
             },
         }
         made = self._made(f"{KAFKA_API}/namespaces/{namespace}/kafkas", body)
-        told = {"name": "tls", "bootstrapServers": bootstrap}
+        told: dict[str, Any] = {"name": "tls", "bootstrapServers": bootstrap}
         if authentication:
             told["certificates"] = [self.authority]
         self.tell(

@@ -47,8 +47,10 @@ def strimzi_says(*conditions: dict[str, Any], **parts: Any) -> Break:
     def broken(place: Place) -> Iterator[None]:
         before = place.there(place.kafka)["status"]
         place.kafka_is(*conditions, **parts)
-        yield
-        place.kafka_is(**{name: before[name] for name in parts})
+        try:
+            yield
+        finally:
+            place.kafka_is(**{name: before[name] for name in parts})
 
     return broken
 
@@ -60,9 +62,11 @@ def kafka_with(change: dict[str, Any], back: dict[str, Any]) -> Break:
     def broken(place: Place) -> Iterator[None]:
         place.change(place.kafka, {"spec": change})
         place.kafka_is()
-        yield
-        place.change(place.kafka, {"spec": back})
-        place.kafka_is()
+        try:
+            yield
+        finally:
+            place.change(place.kafka, {"spec": back})
+            place.kafka_is()
 
     return broken
 
@@ -74,8 +78,10 @@ def cloud_native_pg_says(**parts: Any) -> Break:
     def broken(place: Place) -> Iterator[None]:
         before = place.there(place.cluster)["status"]
         place.tell(place.cluster, **parts)
-        yield
-        place.tell(place.cluster, **{name: before[name] for name in parts})
+        try:
+            yield
+        finally:
+            place.tell(place.cluster, **{name: before[name] for name in parts})
 
     return broken
 
@@ -87,8 +93,10 @@ def annotated(kind: str, annotation: str, value: str) -> Break:
     def broken(place: Place) -> Iterator[None]:
         ref = place.cluster if kind == "cluster" else place.kafka
         place.change(ref, {"metadata": {"annotations": {annotation: value}}})
-        yield
-        place.change(ref, {"metadata": {"annotations": {annotation: None}}})
+        try:
+            yield
+        finally:
+            place.change(ref, {"metadata": {"annotations": {annotation: None}}})
 
     return broken
 
@@ -101,8 +109,10 @@ def refused(plural: str, suffix: str, **told: Any) -> Break:
         refusals = place.world.stand_in.refuse
         key = f"{plural}/{place.name}{suffix}"
         refusals[key] = told
-        yield
-        del refusals[key]
+        try:
+            yield
+        finally:
+            del refusals[key]
 
     return broken
 
@@ -115,12 +125,16 @@ def without(which: Callable[[Place], Ref]) -> Break:
         ref = which(place)
         before = place.there(ref)
         place.remove(ref)
-        yield
-        kept = {name: value for name, value in before.items() if name != "metadata"}
-        marks = {name: before["metadata"].get(name) for name in ("name", "namespace", "labels")}
-        place.call("POST", ref.folder, {**kept, "metadata": marks})
-        if "status" in before:
-            place.tell(ref, **{name: value for name, value in before["status"].items() if name != "observedGeneration"})
+        try:
+            yield
+        finally:
+            kept = {name: value for name, value in before.items() if name != "metadata"}
+            marks = {name: before["metadata"].get(name) for name in ("name", "namespace", "labels")}
+            place.call("POST", ref.folder, {**kept, "metadata": marks})
+            if "status" in before:
+                place.tell(
+                    ref, **{name: value for name, value in before["status"].items() if name != "observedGeneration"}
+                )
 
     return broken
 
@@ -133,8 +147,10 @@ def lacking(which: Callable[[Place], Ref], key: str) -> Break:
         ref = which(place)
         value = place.there(ref)["data"][key]
         place.change(ref, {"data": {key: None}})
-        yield
-        place.change(ref, {"data": {key: value}})
+        try:
+            yield
+        finally:
+            place.change(ref, {"data": {key: value}})
 
     return broken
 
@@ -153,7 +169,7 @@ def listener(name: str) -> dict[str, Any]:
     return {"kafka": {"listeners": [{"name": name, "port": 9093, "type": "internal", "tls": False}]}}
 
 
-OPERATORS = {"topicOperator": {}, "userOperator": {}}
+OPERATORS: dict[str, Any] = {"topicOperator": {}, "userOperator": {}}
 CASES = [
     Case(
         "kafka: not ready", strimzi_says(NOT_READY), "KafkaReady", "False", "NotReady", ("ForbiddenConfig", "Not that")

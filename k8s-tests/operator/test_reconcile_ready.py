@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from nodes import STARTING, SUCCEEDED
 from programs import program
-from world import Place, World
+from world import Place, Raw, World
 
 from pulse_local.paths import Paths
 from pulse_operator import objects
 from pulse_operator.conditions import ORDER
 from pulse_operator.objects import FINALIZER, Ref
 
-EVERYTHING = {
+EVERYTHING: Raw = {
     "simulator": {"enabled": True},
     "transform": {"fullRefreshSchedule": "0 3 * * 0"},
 }

@@ -60,7 +60,8 @@ def test_nothing_is_written_at_rest(world: World, ready: Place, unknown: Place) 
 
 def _calm(*places: Place) -> None:
     """Waits until the last write of the beginning lies a while back: the first lag is told within half a minute."""
-    version, since = {}, time.monotonic()
+    version: dict[str, str] = {}
+    since = time.monotonic()
     deadline = since + 120.0
     while time.monotonic() - since < 8.0:
         now = {name: found for place in places for name, found in place.versions().items()}

@@ -55,7 +55,7 @@ def places(world: World) -> dict[str, Place]:
     }
     for place in made.values():
         place.until_condition("ConsumerAvailable", "True", "Available", "ready")
-        place.until("the simulator runs", lambda place=place: place.read(place.ref(objects.DEPLOYMENT, "simulator")))
+        place.until_there(place.ref(objects.DEPLOYMENT, "simulator"))
     return made
 
 
