@@ -14,7 +14,7 @@ from pulse_operator import deduce, objects
 from pulse_operator.apply import Applier, Outcome
 from pulse_operator.conditions import Evidence, aside, conditions
 from pulse_operator.decide import scaling_policy, shall_be
-from pulse_operator.dependencies import Missing, Status
+from pulse_operator.dependencies import Missing, Reason
 from pulse_operator.dependencies.verdict import condition
 from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
@@ -33,8 +33,9 @@ from pulse_operator.seen import Seen
 from pulse_operator.timestamps import seconds_of
 from pulse_operator.wants import Wants, wants
 
-# Things that settle by themselves are looked at again soon; a watch tells most of it sooner.
+# Whatever an object says, a watch tells at once. What turns into something else by time alone is looked at again soon.
 SETTLING_SECONDS = 15.0
+_PATIENT = frozenset({Reason.PENDING, Reason.NOT_READ})
 TEARDOWN_SECONDS = 3.0
 # A migration that failed is tried again: what it failed for may be mended in the meantime.
 RETRY_MIGRATION_SECONDS = 180.0
@@ -110,7 +111,7 @@ class Reconciler:
         after = seen.there(wanted.consumer)
         await self.events.scaled(pipeline.identity, wanted.consumer, before, after, decided)
         # What refused a child may be mended where no watch tells of it: rights, quotas, objects of others.
-        settled = not outcome.refusals and all(verdict.status is not Status.UNKNOWN for verdict in found.values())
+        settled = not outcome.refusals and not any(verdict.reason in _PATIENT for verdict in found.values())
         return self.resync_seconds if settled else SETTLING_SECONDS
 
     def _facts(

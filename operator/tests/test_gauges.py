@@ -30,9 +30,12 @@ def test_one_status_of_each_condition_is_shown() -> None:
         status: shown("pulse_pipeline_condition", condition="ConsumerAvailable", status=status)
         for status in ("True", "False", "Unknown")
     }
-    assert told == {"True": 0, "False": 1, "Unknown": 0}
+    assert told == {"True": None, "False": 1, "Unknown": None}
     assert shown("pulse_pipeline_replicas", kind="current") == 0
     assert shown("pulse_pipeline_replicas", kind="desired") == 2
+    show()
+    assert shown("pulse_pipeline_condition", condition="ConsumerAvailable", status="True") == 1
+    assert shown("pulse_pipeline_condition", condition="ConsumerAvailable", status="False") is None
 
 
 def test_the_drain_time_is_absent_while_it_is_unknown() -> None:

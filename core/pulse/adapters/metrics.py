@@ -79,7 +79,7 @@ OPERATOR_SCALE_DECISIONS = Counter(
 )
 PIPELINE_CONDITION = Gauge(
     "pulse_pipeline_condition",
-    "1 for the status that a condition of a pipeline has now: True, False or Unknown.",
+    "1 under the status that a condition of a pipeline has now: True, False or Unknown; the others are absent.",
     ["namespace", "pipeline", "condition", "status"],
     registry=OPERATOR_REGISTRY,
 )
