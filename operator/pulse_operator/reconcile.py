@@ -61,7 +61,9 @@ class Reconciler:
 
     async def current(self, key: Key) -> Raw | None:
         """The pipeline as the API server has it now; None if it is gone."""
-        found = await self.observer.fetch(Ref(objects.PIPELINE, *key))
+        ref = Ref(objects.PIPELINE, *key)
+        found = await self.observer.fetch(ref)
+        self.observer.forget([ref])
         if found is Missing.ANSWER or found is Missing.RIGHT:
             raise ApiUnavailable(f"PulsePipeline {'/'.join(key)} cannot be read. It is tried again.")
         return None if isinstance(found, Missing) else found
