@@ -152,8 +152,7 @@ class CloudNativePGSink(Part, frozen=True):
         | UnsetType
     ) = UNSET
     pooler: (
-        Annotated[str, _text("Pooler in session mode that readers connect through; none if absent.", _DNS_LABEL, 63)]
-        | UnsetType
+        Annotated[str, _text("Pooler for dashboards; not used yet, as there are none.", _DNS_LABEL, 63)] | UnsetType
     ) = UNSET
 
 

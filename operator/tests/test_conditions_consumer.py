@@ -37,9 +37,10 @@ def just_made() -> Any:
     return looked(put={CONSUMER: {**deployment, "metadata": metadata, "status": {"replicas": 2}}})
 
 
-def at_rest() -> Any:
+def at_rest(least: int = 0, **words: Any) -> Any:
     deployment = there(CONSUMER)
-    return looked(put={CONSUMER: {**deployment, "spec": {**deployment["spec"], "replicas": 0}}})
+    spec = {**SPEC, "consumer": {"scaling": {"min": least}}}
+    return looked(spec, **words, put={CONSUMER: {**deployment, "spec": {**deployment["spec"], "replicas": 0}}})
 
 
 def measured(**committed: int | None) -> Any:
@@ -88,6 +89,7 @@ CASES = [
         *("False", "Unavailable", "Pod shop-consumer-a: ImagePullBackOff: no such image. Look"),
     ),
     available("no replica, as nothing is to be read", at_rest(), "True", "AtRest", "scaling.min is 0"),
+    available("left without replicas by a suspension", at_rest(1), "Unknown", "Pending", "is about to be started"),
     available(
         "waiting for an earlier condition",
         looked(put={CONSUMER: Missing.OBJECT, KAFKA: Missing.OBJECT}),

@@ -23,7 +23,8 @@ def pipelines(name: str, namespace: str) -> list[dict[str, Any]]:
         documents = list(yaml.safe_load_all(text))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as failed:
         raise SettingsError(f"{name} cannot be read as YAML: {failed}") from failed
-    found = [document for document in documents if isinstance(document, Mapping) and document.get("kind") == KIND]
+    wanted = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND}
+    found = [one for one in documents if isinstance(one, Mapping) and wanted.items() <= one.items()]
     if not found:
         raise SettingsError(f"{name} holds no {KIND} of {GROUP}/{VERSION}.")
     return [_placed(name, document, namespace) for document in found]

@@ -35,6 +35,8 @@ def consumer_available(evidence: Evidence, blocker: tuple[str, Verdict] | None) 
         return unknown(Reason.PENDING, f"{ref} is about to be made.")
     if evidence.pipeline.spec.suspend:
         return _suspended(ref, found)
+    if found["spec"].get("replicas", 1) == 0:
+        return _empty(evidence, ref, blocker)
     return _running(evidence, ref, found)
 
 
@@ -44,10 +46,17 @@ def _suspended(ref: Ref, found: Raw) -> Verdict:
     return false(Reason.SUSPENDED, f"{ref} is at rest, {told}. Set spec.suspend to false to go on.")
 
 
+def _empty(evidence: Evidence, ref: Ref, blocker: tuple[str, Verdict] | None) -> Verdict:
+    """No replica: asked for by an idle pipeline, or left over from a suspension that ended before it could start."""
+    if blocker:
+        return false(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}).")
+    if evidence.pipeline.spec.consumer.scaling.min:
+        return unknown(Reason.PENDING, f"{ref} is about to be started.")
+    return true(Reason.AT_REST, f"{ref} has no replica: nothing is to be read (spec.consumer.scaling.min is 0).")
+
+
 def _running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
     wanted, told = found["spec"].get("replicas", 1), status(found)
-    if wanted == 0:
-        return true(Reason.AT_REST, f"{ref} has no replica: nothing is to be read (spec.consumer.scaling.min is 0).")
     ready, updated = told.get("readyReplicas", 0), told.get("updatedReplicas", 0)
     old = max(0, told.get("replicas", 0) - updated)
     stale = told.get("observedGeneration") != found["metadata"].get("generation")

@@ -44,6 +44,9 @@ class Unknown:
 
 Answer = Mapping[int, PartitionOffsets] | Unknown
 
+# How long a connection took to fail differs each time; told in a status, it would be news at every look.
+_MOVING_PART = re.compile(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)")
+
 _TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 _TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT})
 _TRANSPORT = frozenset({KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._ALL_BROKERS_DOWN})
@@ -94,19 +97,20 @@ def of_group(group: str, user: str, error: KafkaError) -> Unknown:
 
 def of_connection(servers: str, user: str, error: KafkaError) -> Unknown:
     """An error of the connection itself."""
+    said = _MOVING_PART.sub("", error.str())
     if error.code() == KafkaError._AUTHENTICATION:
         return Unknown(
             "AuthenticationFailed",
-            f"Kafka at {servers} refuses {user}: {error.str()}. Check its name, its password and the listener.",
+            f"Kafka at {servers} refuses {user}: {said}. Check its name, its password and the listener.",
         )
     # With TLS 1.3 a broker refuses a client's certificate after the handshake, which librdkafka takes for a lost line.
     if error.code() == KafkaError._SSL or "SSL" in error.str():
         return Unknown(
             "TlsFailed",
-            f"No secure connection to Kafka at {servers} as {user}: {error.str()}. "
+            f"No secure connection to Kafka at {servers} as {user}: {said}. "
             "Check the CA, the client's certificate and the listener.",
         )
-    return Unknown("Unreachable", f"Kafka at {servers} cannot be reached: {error.str()}. Check address and network.")
+    return Unknown("Unreachable", f"Kafka at {servers} cannot be reached: {said}. Check address and network.")
 
 
 def is_silence(error: KafkaError) -> bool:
