@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
+from apiserver import ApiServer
 from patience import PERIOD_SECONDS
-from world import Place, World
+from world import Place, World, running_world
 
 from pulse_local import ports
+from pulse_local.services.kafka import Broker
 
-REST_SECONDS = 15.0  # a pipeline of which something is unknown is looked at in this time
+RESYNC_SECONDS, REST_SECONDS = 5, 15.0  # every pipeline is looked at a few times while nothing happens
 _VERBS = "POST|PUT|PATCH|APPLY|DELETE"
 _WRITTEN = re.compile(
     rf'apiserver_request_total\{{.*[,{{]resource="(?P<resource>[^"]+)".*verb="(?:{_VERBS})".*\}} (?P<count>\S+)'
@@ -33,6 +36,14 @@ def passes(world: World) -> float:
     """How many passes over pipelines came to their end."""
     found = _DONE.search(world.operator.get("/metrics")[1])
     return float(found[1]) if found else 0.0
+
+
+@pytest.fixture(scope="module")
+def world(control_plane: ApiServer, broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An operator that looks at its pipelines more often than it needs to."""
+    home = tmp_path_factory.mktemp("operator")
+    with running_world(control_plane, broker, home, PULSE_RESYNC_INTERVAL=f"{RESYNC_SECONDS}s") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
