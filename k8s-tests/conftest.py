@@ -26,8 +26,8 @@ from pulse_local.paths import Paths
 def pytest_configure(config: pytest.Config) -> None:
     """Leaves out a warning that says nothing about the test in which it comes.
 
-    A connection that is given up in the middle of its TLS handshake, as tests with a frozen wire have them, is closed by
-    asyncio only when it is collected.
+    A connection that is given up in the middle of its TLS handshake, as tests with a frozen wire have them, is
+    closed by asyncio only when it is collected.
     """
     late = "ignore:Exception ignored in. <(function _SelectorTransport|socket.socket)"
     config.addinivalue_line("filterwarnings", f"{late}:pytest.PytestUnraisableExceptionWarning")
