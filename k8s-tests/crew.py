@@ -18,6 +18,7 @@ from gate import Client, Gate, Said, gated
 from nodes import Nodes
 from nursery import Grown, Nursery, nursing
 from operator_process import IMAGES
+from processes import repeating
 from stand_in import StandIn
 from world import CLUSTER, KAFKA, Place
 
@@ -147,22 +148,11 @@ def assembled(server: ApiServer, home: Path) -> Iterator[Crew]:
 @contextmanager
 def _acting(crew: Crew) -> Iterator[None]:
     """Strimzi, CloudNativePG and the nodes, at a pace that leaves the machine to the operators."""
-    stop, failures = threading.Event(), list[BaseException]()
 
-    def work() -> None:
-        try:
-            while not stop.wait(PERIOD_SECONDS):
-                with crew.resting():
-                    crew.stand_in.answer()
-                    crew.nodes.look()
-        except BaseException as failed:  # noqa: BLE001 - handed to the test
-            failures.append(failed)
+    def look() -> None:
+        with crew.resting():
+            crew.stand_in.answer()
+            crew.nodes.look()
 
-    thread = threading.Thread(target=work, name="crew", daemon=True)
-    thread.start()
-    try:
+    with repeating(look, PERIOD_SECONDS, "crew"):
         yield
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not failures, failures

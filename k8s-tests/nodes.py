@@ -3,13 +3,13 @@ them. Which pods there are is the real controllers' doing."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from apiserver import ApiServer
+from processes import repeating
 
 from pulse_operator.objects import COMPONENT_LABEL, PIPELINE_LABEL, POD
 
@@ -106,21 +106,5 @@ class Nodes:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Looks in the background."""
-        stop = threading.Event()
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                while not stop.wait(PERIOD_SECONDS):
-                    self.look()
-            except BaseException as failed:  # noqa: BLE001 - handed to the test
-                failures.append(failed)
-
-        thread = threading.Thread(target=work, name="nodes", daemon=True)
-        thread.start()
-        try:
+        with repeating(self.look, PERIOD_SECONDS, "nodes"):
             yield
-        finally:
-            stop.set()
-            thread.join(30)
-        assert not failures, failures

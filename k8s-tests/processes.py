@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,29 @@ def running_process(words: Sequence[str | Path], log: Path, is_ready: Callable[[
     finally:
         processes.stop(process, STOP_SECONDS)
         guardian.dismiss()
+
+
+@contextmanager
+def repeating(look: Callable[[], object], period_seconds: float, name: str) -> Iterator[None]:
+    """Looks again and again in a thread for the length of the block; what a look raised fails the block's end."""
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not stop.wait(period_seconds):
+                look()
+        except BaseException as failed:  # noqa: BLE001 - told at the end of the block
+            failures.append(failed)
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not failures, failures
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:

@@ -8,13 +8,13 @@ object it writes is held to their real CustomResourceDefinitions by the API serv
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from apiserver import ApiServer
+from processes import repeating
 
 KAFKA_API, POSTGRES_API = "/apis/kafka.strimzi.io/v1", "/apis/postgresql.cnpg.io/v1"
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
@@ -119,24 +119,8 @@ class StandIn:
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Answers in the background."""
-        stop = threading.Event()
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                while not stop.wait(PERIOD_SECONDS):
-                    self.answer()
-            except BaseException as failed:  # noqa: BLE001 - handed to the test
-                failures.append(failed)
-
-        thread = threading.Thread(target=work, name="stand-in", daemon=True)
-        thread.start()
-        try:
+        with repeating(self.answer, PERIOD_SECONDS, "stand-in"):
             yield
-        finally:
-            stop.set()
-            thread.join(30)
-        assert not failures, failures
 
     def answer(self) -> None:
         """One look at every object: what was not acted on yet is."""

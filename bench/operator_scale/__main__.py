@@ -24,8 +24,9 @@ from pathlib import Path
 import apiserver
 import definitions
 import psutil
-from bench.operator_scale.players import Nodes, Traffic, at_work, wait_until
+from bench.operator_scale.players import PAUSE_SECONDS, Nodes, Traffic, wait_until
 from operator_process import Operator, operating
+from processes import repeating
 from programs import program
 
 from pulse.adapters import kafka as kafka_adapter
@@ -70,7 +71,7 @@ def measured(home: Path, count: int) -> list[tuple[str, float, float]]:
         say(f"making {count} pipelines")
         _make_pipelines(server, names, broker)
         nodes = Nodes(server, NAMESPACE)
-        stack.enter_context(at_work(nodes.turn))
+        stack.enter_context(repeating(nodes.turn, PAUSE_SECONDS, "nodes"))
         began = time.monotonic()
         operator = stack.enter_context(operating(server, home / "operator", NAMESPACE, PULSE_LAG_INTERVAL="10s"))
         say("the operator is up")
@@ -81,7 +82,7 @@ def measured(home: Path, count: int) -> list[tuple[str, float, float]]:
             broker, [f"{name}-events" for name in names], [f"{name}-consumer" for name in names], PARTITIONS
         )
         traffic.commit_all()
-        with at_work(traffic.turn):
+        with repeating(traffic.turn, PAUSE_SECONDS, "traffic"):
             ages = _ages(operator, MOVING_SECONDS)
         traffic.commit_all()
         say("traffic stopped; settling")

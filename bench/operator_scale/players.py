@@ -3,10 +3,8 @@ groups that consume what is written. Only the measured operator decides anything
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from apiserver import ApiServer
@@ -17,30 +15,6 @@ NOW = "2026-01-01T00:00:00Z"
 PAUSE_SECONDS = 1.0
 # A second: this many topics get a record in each partition, and their groups commit all that was there before.
 MOVING_TOPICS = 50
-
-
-@contextmanager
-def at_work(work: Callable[[], None]) -> Iterator[None]:
-    """Does the work again and again in the background."""
-    stop = threading.Event()
-    failures: list[BaseException] = []
-
-    def loop() -> None:
-        try:
-            while not stop.wait(PAUSE_SECONDS):
-                work()
-        except BaseException as failed:  # noqa: BLE001 - raised where the block ends
-            failures.append(failed)
-
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(60)
-    if failures:
-        raise failures[0]
 
 
 class Nodes:

@@ -58,6 +58,7 @@ class Keeper:
         if now is not None and _succeeds(now, raw):
             return
         self._raw.pop(key, None)
+        self._heard_at.pop(key, None)
         self.work.drop(key)
         gauges.forget(key)
         metrics.OPERATOR_PIPELINES.set(len(self._raw))

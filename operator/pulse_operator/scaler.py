@@ -119,7 +119,7 @@ class Scaler:
         if entry.target.policy is not None:
             entry.decision = scaling.decide(_observation(entry.target, reading), entry.target.policy, entry.memory)
             entry.memory = entry.decision.memory
-        if entry.decision is not None and entry.decision.replicas != entry.target.replicas:
+        if entry.decision is not None and entry.decision.replicas != (decided or entry.target).replicas:
             metrics.OPERATOR_SCALE_DECISIONS.labels(entry.decision.reason.value).inc()
         if self._is_news(entry, before, decided):
             entry.told_at, entry.told_lag = reading.at, None if reading.problem else rounded(reading.lag)

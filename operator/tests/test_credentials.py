@@ -14,6 +14,7 @@ from pulse_operator.conditions import Evidence
 from pulse_operator.credentials import database_access, kafka_access
 from pulse_operator.dependencies import Missing, Verdict
 from pulse_operator.objects import Ref
+from pulse_operator.render.environment import database_settings
 from pulse_operator.seen import secret_text
 from pulse_operator.wants import wants
 
@@ -142,7 +143,7 @@ def test_each_role_reaches_its_database_with_its_own_name_and_password() -> None
     for role in ROLES:
         found = database_access(evidence.pipeline, evidence.wants, evidence.seen, evidence.facts.passwords, role)
         assert not isinstance(found, Verdict)
-        parts = urlsplit(found.dsn)
+        parts = urlsplit(database_settings(found).dsn)  # as the pod gets it
         assert (parts.username, unquote(parts.password or "")) == (f"shop_{role}", PASSWORD)
         assert (parts.hostname, parts.port, parts.path) == ("main-rw.data.svc", 5432, "/shop")
         assert parts.query == "sslmode=verify-full&sslrootcert=/etc/pulse/credentials/postgres-ca.crt"
@@ -152,7 +153,7 @@ def test_each_role_reaches_its_database_with_its_own_name_and_password() -> None
 def test_the_database_may_have_a_name_of_its_own() -> None:
     spec = {**SPEC, "sink": {"cloudNativePG": {"cluster": "main", "database": "clicks-2"}}}
     found = looked(spec).facts.databases["owner"]
-    assert "@main-rw.web.svc:5432/clicks-2?" in found.dsn
+    assert "@main-rw.web.svc:5432/clicks-2?" in database_settings(found).dsn
 
 
 def test_an_external_role_has_the_connection_string_of_its_secret() -> None:

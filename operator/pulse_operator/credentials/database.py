@@ -16,8 +16,6 @@ from pulse_operator.pipeline import Pipeline
 from pulse_operator.seen import Seen
 from pulse_operator.wants import Wants, postgres_namespace
 
-# Where pods find the CA that the server's certificate is checked against.
-CA_FILE = "/etc/pulse/credentials/postgres-ca.crt"
 _BY_PERSON = "Create it, or correct spec.sink.external.secretRef of the pipeline."
 _BY_OPERATOR = "CloudNativePG writes it with the cluster; wait for DatabaseReady."
 
@@ -46,5 +44,4 @@ def _dsn(pipeline: Pipeline, password: str, role: Role) -> str:
     user = getattr(database_roles(role_prefix(name)), role)
     host = f"{sink.cluster}-rw.{postgres_namespace(pipeline)}.svc"
     database = quote(sink.database or name, safe="")
-    secured = f"sslmode=verify-full&sslrootcert={CA_FILE}"
-    return f"postgresql://{user}:{quote(password, safe='')}@{host}:5432/{database}?{secured}"
+    return f"postgresql://{user}:{quote(password, safe='')}@{host}:5432/{database}"
