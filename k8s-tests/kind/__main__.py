@@ -1,4 +1,4 @@
-"""`python -m kind up | down`: the tests' kind cluster by hand."""
+"""`python -m kind up | load | down`: the tests' kind cluster by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from kind import cluster
+from kind import cluster, images
 from kind.commands import CommandError
 
 from pulse.settings import CommandSettings
@@ -34,17 +34,28 @@ def _up(cache: Path) -> int:
     return 0
 
 
+def _load(cache: Path) -> int:
+    if not cluster.is_up(cache):
+        print(f"the cluster {cluster.NAME} does not run: say `make kind-up` first", file=sys.stderr)
+        return 1
+    running = cluster.up(cache)
+    print("building Pulse's images and putting them on the node; the first time takes a minute or two", flush=True)
+    loaded = images.build_and_load(running)
+    print("on the node, under the names that the chart starts by default:", *loaded.values(), sep="\n  ")
+    return 0
+
+
 def _down(cache: Path) -> int:
     cluster.down(cache)
     return 0
 
 
 def _usage() -> int:
-    print("say `python -m kind up` or `python -m kind down`", file=sys.stderr)
+    print(f"say `python -m kind` and one of: {', '.join(COMMANDS)}", file=sys.stderr)
     return 2
 
 
-COMMANDS = {"up": _up, "down": _down}
+COMMANDS = {"up": _up, "load": _load, "down": _down}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from kind import daemon, offline
+from kind import daemon
 from kind.commands import CommandError, run, succeeds
+from offline import images as offline
 from programs import program
 
 NAME = "pulse-test"
 CONTEXT = f"kind-{NAME}"
-OFFLINE_CONFIG = Path(__file__).parent / "cluster.yaml"
+OFFLINE_CONFIG = Path(__file__).parents[1] / "offline" / "cluster.yaml"
 PUBLISHED_NODE = "kindest/node:v1.34.0"
 PUBLISHED_BASES = {"python": "python:3.13-slim", "jre": "eclipse-temurin:21-jre", "postgres": "postgres:17"}
 READY_WAIT = "180s"

@@ -9,8 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from kind import debian
 from kind.commands import CommandError, succeeds
+from offline import debian
 
 HERE = Path(__file__).parent
 START_SECONDS = 60.0

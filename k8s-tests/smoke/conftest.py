@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from kind import stand_in
 from kind.cluster import Cluster
-from stand_in_operators import deploy
 
 from pulse_local.paths import Paths
 
@@ -24,6 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def platform(kind_cluster: Cluster, pulse_images: dict[str, str], server_paths: Paths) -> Iterator[Cluster]:
     """The cluster, on which Kafkas and Postgres Clusters are answered."""
-    deploy.deploy(kind_cluster, pulse_images["operator"], server_paths.cache)
+    stand_in.deploy(kind_cluster, pulse_images["operator"], server_paths.cache)
     yield kind_cluster
-    kind_cluster.kubectl("delete", "namespace", deploy.NAMESPACE, "--timeout=60s")
+    kind_cluster.kubectl("delete", "namespace", stand_in.NAMESPACE, "--timeout=60s")

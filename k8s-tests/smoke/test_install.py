@@ -1,7 +1,7 @@
 """What the README promises under "In your cluster", from `helm install` to an uninstall and a new home, on a real node.
 
 One story on one cluster: each test goes on where the one before it ended. Kafka and Postgres are real; who makes them,
-in place of the operators of Strimzi and CloudNativePG, is `stand_in_operators`.
+in place of the operators of Strimzi and CloudNativePG, is `platform/stand_in`.
 """
 
 from __future__ import annotations

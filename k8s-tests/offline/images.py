@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kind import debian
 from kind.commands import run, succeeds
+from offline import debian
 from programs import KUBERNETES, PROGRAMS, program
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from kind.commands import run, succeeds
 
 from pulse_local.services import jars
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "platform" / "stand_in"
 PROGRAM = HERE / "program" / "stand_in"
 NAMESPACE = "stand-in-operators"
 READY_WAIT = "120s"
