@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind kind-up kind-down images demo bench-simulator bench-autoscaler bench-operator clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind kind-up kind-load kind-down images demo bench-simulator bench-autoscaler bench-operator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ test-kind: setup ## what needs a real cluster; makes one and removes it (KEEP=1 
 
 kind-up: setup ## the tests' kind cluster, with or without an image registry
 	PYTHONPATH=k8s-tests $(BIN)/python -m kind up
+
+kind-load: setup ## build Pulse's images and put them on that cluster; `helm install` then needs no registry
+	PYTHONPATH=k8s-tests $(BIN)/python -m kind load
 
 kind-down: setup ## remove it, and end the Docker daemon if kind-up started it
 	PYTHONPATH=k8s-tests $(BIN)/python -m kind down
