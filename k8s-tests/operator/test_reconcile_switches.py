@@ -116,7 +116,7 @@ def test_one_poisoned_pipeline_does_not_stop_the_others(world: World) -> None:
     heavy = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
     other = world.place("poisoned-too").apply(consumer={"resources": heavy})
     healthy = world.place("healthy").apply().until_ready()
-    poisoned.until_condition("TransformFresh", "False", "Refused")
+    poisoned.until_condition("TransformFresh", "False", "InvalidTimeZone")
     assert "Nowhere/Else" in poisoned.condition("TransformFresh")["message"]
     other.until_condition("ConsumerAvailable", "False", "Refused")
     assert "memory" in other.condition("ConsumerAvailable")["message"]

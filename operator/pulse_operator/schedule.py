@@ -1,10 +1,11 @@
-"""When a cron expression has fired, as Kubernetes reads it. Pure."""
+"""When a cron expression has fired, as Kubernetes reads it, and which time zones there are. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from difflib import get_close_matches
 from itertools import islice
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 
@@ -19,6 +20,22 @@ _MACROS = {
 }
 
 
+def zone_known(name: str) -> bool:
+    """Whether there is such a time zone; on a machine without a database of them, nobody can say that there is not."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as Europe
+        return not available_timezones()
+    return True
+
+
+def zone_sentence(name: str) -> str:
+    """What to tell about a name that no time zone has."""
+    near = get_close_matches(name, available_timezones(), 1)
+    hint = f"did you mean {near[0]}? If not, use" if near else "use"
+    return f"{name!r} is not in the time zone database: {hint} a name of it, such as Europe/Berlin"
+
+
 def fired_before(expression: str, zone: str, at: float, times: int) -> float | None:
     """When it fired for the `times`-th last time before `at`, seconds since 1970, by the clocks of a time zone.
 
@@ -29,6 +46,6 @@ def fired_before(expression: str, zone: str, at: float, times: int) -> float | N
             _MACROS.get(expression, expression), datetime.fromtimestamp(at, ZoneInfo(zone)), reverse=True
         )
         found = next(islice(backwards, times - 1, None), None)
-    except (CronSimError, ZoneInfoNotFoundError, ValueError):
+    except (CronSimError, ZoneInfoNotFoundError, ValueError, OSError):
         return None
     return found.timestamp() if found else None

@@ -83,6 +83,16 @@ CASES = [
         refused(Reason.REFUSED, "spec.schedule: Invalid value"),
         *("False", "InvalidSchedule", "Invalid value", "(spec.transform)"),
     ),
+    case(
+        "a time zone that is nowhere",
+        looked({**SPEC, "transform": {"timeZone": "Mars/Phobos"}}, put={TRANSFORM: Missing.OBJECT}),
+        *("False", "InvalidTimeZone", "spec.transform.timeZone 'Mars/Phobos'", "such as Europe/Berlin"),
+    ),
+    case(
+        "a time zone that only the API server does not know",
+        refused(Reason.REFUSED, "spec.timeZone: Invalid value: unknown time zone"),
+        *("False", "InvalidTimeZone", "Invalid value", "(spec.transform)"),
+    ),
     case("a CronJob that was refused", refused(Reason.REFUSED, "exceeded quota"), "False", "Refused"),
     case("a CronJob of somebody else's", refused(Reason.OWNED_BY_OTHER, "not ours"), "False", "OwnedByOther"),
     case(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import zoneinfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_operator.schedule import fired_before
+from pulse_operator.schedule import fired_before, zone_known, zone_sentence
 from pulse_operator.timestamps import age, seconds_of, text_of
 
 NOON = seconds_of("2026-03-01T12:10:30Z")  # a Sunday
@@ -64,3 +67,34 @@ def test_a_schedule_goes_by_the_clocks_of_its_zone() -> None:
 
 def test_a_zone_that_there_is_not_never_comes() -> None:
     assert fired_before("0 9 * * *", "Mars/Olympus", NOON, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("UTC", True),
+        ("Europe/Berlin", True),
+        ("Etc/GMT-3", True),
+        ("Mars/Phobos", False),
+        ("Europe", False),
+        ("..", False),
+    ],
+)
+def test_which_time_zones_there_are(name: str, known: bool) -> None:
+    assert zone_known(name) is known
+
+
+def test_an_unknown_zone_names_the_nearest() -> None:
+    assert "did you mean Europe/Zurich?" in zone_sentence("Europe/Zürich")
+    assert "such as Europe/Berlin" in zone_sentence("Mars/Phobos")
+
+
+def test_without_a_database_of_zones_none_is_called_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tzdata", "tzdata.zoneinfo"):
+        monkeypatch.setitem(sys.modules, name, None)
+    zoneinfo.reset_tzpath(to=())
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        assert zone_known("Mars/Phobos")
+    finally:
+        zoneinfo.reset_tzpath()

@@ -8,7 +8,7 @@ from pulse_operator.conditions.pods import complaint
 from pulse_operator.dependencies import Reason, Verdict
 from pulse_operator.dependencies.verdict import Raw, condition, false, status, true, unknown
 from pulse_operator.objects import Ref
-from pulse_operator.schedule import fired_before
+from pulse_operator.schedule import fired_before, zone_known, zone_sentence
 
 
 def transform_fresh(evidence: Evidence, blocker: tuple[str, Verdict] | None) -> Verdict:
@@ -16,6 +16,9 @@ def transform_fresh(evidence: Evidence, blocker: tuple[str, Verdict] | None) -> 
     ref, seen = evidence.wants.transform, evidence.seen
     if not evidence.pipeline.spec.transform.enabled:
         return true(Reason.NOT_ENABLED, "Pulse does not schedule dbt here (spec.transform.enabled is false).")
+    zone = evidence.pipeline.spec.transform.time_zone
+    if not zone_known(zone):
+        return false(Reason.INVALID_TIME_ZONE, f"{ref}: spec.transform.timeZone {zone_sentence(zone)}.")
     problem = refused(evidence, (ref,))
     if problem:
         return _named(problem)
@@ -51,9 +54,11 @@ def last_failure(evidence: Evidence) -> tuple[float, str] | None:
 
 
 def _named(problem: Verdict) -> Verdict:
-    """A refused CronJob is in nearly every case a schedule that only the API server could judge."""
+    """A refused CronJob is in nearly every case a schedule, or a zone, that only the API server could judge."""
     if problem.reason is Reason.REFUSED and "schedule" in problem.message:
         return false(Reason.INVALID_SCHEDULE, f"{problem.message} (spec.transform)")
+    if problem.reason is Reason.REFUSED and "timeZone" in problem.message:
+        return false(Reason.INVALID_TIME_ZONE, f"{problem.message} (spec.transform)")
     return problem
 
 

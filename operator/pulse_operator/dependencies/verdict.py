@@ -100,6 +100,7 @@ class Reason(Enum):
     STALE = "Stale"
     RUN_FAILED = "RunFailed"
     INVALID_SCHEDULE = "InvalidSchedule"
+    INVALID_TIME_ZONE = "InvalidTimeZone"
 
     NOT_ENABLED = "NotEnabled"
     PAUSED = "Paused"
