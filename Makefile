@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind kind-up kind-load kind-down images demo bench-simulator bench-autoscaler bench-operator clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,13 +60,16 @@ test-kind: setup ## what needs a real cluster; makes one and removes it (KEEP=1 
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke
 
 kind-up: setup ## the tests' kind cluster, with or without an image registry
-	PYTHONPATH=k8s-tests $(BIN)/python -m kind up
+	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind up
 
 kind-load: setup ## build Pulse's images and put them on that cluster; `helm install` then needs no registry
-	PYTHONPATH=k8s-tests $(BIN)/python -m kind load
+	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind load
+
+kind-platform: setup ## who answers Kafka and Postgres resources there: Strimzi and CloudNativePG, or a stand-in (PLATFORM=real|stand-in)
+	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind platform
 
 kind-down: setup ## remove it, and end the Docker daemon if kind-up started it
-	PYTHONPATH=k8s-tests $(BIN)/python -m kind down
+	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind down
 
 images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG and REPOSITORY can be set)
 

@@ -15,12 +15,16 @@ import definitions
 import pytest
 from apiserver import ApiServer
 from controllers import running_controllers
-from kind import cluster, images
+from kind import cluster, images, platforms
 from kind.cluster import Cluster
+from kind.platforms import Platform
 from programs import program
 
 from pulse_local import ports
 from pulse_local.paths import Paths
+
+PLATFORM = pytest.StashKey[Platform]()
+ON_PLATFORM = ("runs on", "platform")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +91,40 @@ def kind_cluster(server_paths: Paths) -> Iterator[Cluster]:
 def pulse_images(kind_cluster: Cluster) -> dict[str, str]:
     """Component -> its image, built from this checkout, on the node, and what the chart starts by default."""
     return images.build_and_load(kind_cluster)
+
+
+@pytest.fixture(scope="session")
+def platform(kind_cluster: Cluster, pulse_images: dict[str, str], request: pytest.FixtureRequest) -> Cluster:
+    """The cluster with Pulse's images, on which the platform of PLATFORM answers Kafkas and Clusters."""
+    chosen = platforms.decide(kind_cluster, os.environ.get("PLATFORM", ""))
+    platforms.install(kind_cluster, chosen, pulse_images["operator"])
+    request.config.stash[PLATFORM] = chosen
+    return kind_cluster
+
+
+@pytest.fixture
+def on_stand_in(platform: Cluster, request: pytest.FixtureRequest) -> Cluster:
+    """The same, for what is about the stand-in itself."""
+    name = request.config.stash[PLATFORM].name
+    if name != platforms.STAND_IN:
+        pytest.skip(f"about the stand-in, and this cluster runs the platform {name}")
+    return platform
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Marks what runs on a platform, for the sum at the end."""
+    if "platform" in getattr(item, "fixturenames", ()):
+        item.user_properties.append(ON_PLATFORM)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says at the end on which platform how many tests ran."""
+    platform = config.stash.get(PLATFORM, None)
+    if platform:
+        reports = [*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())]
+        ran = sum(ON_PLATFORM in report.user_properties for report in reports)
+        terminalreporter.section("platform")
+        terminalreporter.write_line(f"{ran} tests ran on the platform {platform}.")
 
 
 def _free_ports(count: int) -> tuple[int, ...]:

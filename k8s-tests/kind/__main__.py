@@ -1,4 +1,4 @@
-"""`python -m kind up | load | down`: the tests' kind cluster by hand."""
+"""`python -m kind up | load | platform | down`: the tests' kind cluster by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from kind import cluster, images
+from kind import cluster, images, platforms
 from kind.commands import CommandError
 
 from pulse.settings import CommandSettings
@@ -17,7 +17,7 @@ def main(words: list[str]) -> int:
     """What the one word says; the exit code."""
     try:
         return COMMANDS[words[0]](cache()) if len(words) == 1 and words[0] in COMMANDS else _usage()
-    except (CommandError, cluster.ForeignClusterError, RuntimeError) as failed:
+    except (CommandError, cluster.ForeignClusterError, platforms.PlatformError, RuntimeError) as failed:
         print(failed, file=sys.stderr)
         return 1
 
@@ -30,19 +30,31 @@ def cache() -> Path:
 
 def _up(cache: Path) -> int:
     running = cluster.up(cache)
-    print(f"ready ({running.platform}); to look at it:\n  export KUBECONFIG={running.kubeconfig}")
+    how = {"registry": f"from {cluster.PUBLISHED_NODE}", "offline": "from a node made of packages"}[running.platform]
+    print(f"ready, {how}; to look at it:\n  export KUBECONFIG={running.kubeconfig}")
     return 0
 
 
 def _load(cache: Path) -> int:
-    if not cluster.is_up(cache):
-        print(f"the cluster {cluster.NAME} does not run: say `make kind-up` first", file=sys.stderr)
-        return 1
-    running = cluster.up(cache)
+    running = _running(cache)
     print("building Pulse's images and putting them on the node; the first time takes a minute or two", flush=True)
     loaded = images.build_and_load(running)
     print("on the node, under the names that the chart starts by default:", *loaded.values(), sep="\n  ")
     return 0
+
+
+def _platform(cache: Path) -> int:
+    running = _running(cache)
+    platform = platforms.decide(running, os.environ.get("PLATFORM", ""))
+    platforms.install(running, platform, images.build_and_load(running)["operator"])
+    print("Kafka and Postgres resources are answered: kubectl apply -f examples/platform.yaml")
+    return 0
+
+
+def _running(cache: Path) -> cluster.Cluster:
+    if not cluster.is_up(cache):
+        raise RuntimeError(f"The cluster {cluster.NAME} does not run: say `make kind-up` first.")
+    return cluster.up(cache)
 
 
 def _down(cache: Path) -> int:
@@ -55,7 +67,7 @@ def _usage() -> int:
     return 2
 
 
-COMMANDS = {"up": _up, "load": _load, "down": _down}
+COMMANDS = {"up": _up, "load": _load, "platform": _platform, "down": _down}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

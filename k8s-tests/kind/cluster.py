@@ -169,13 +169,9 @@ def _platform() -> str:
     try:
         run("docker", "pull", "--quiet", PUBLISHED_NODE)
     except CommandError as refused:
-        print(f"no image registry can be reached, so images are made from packages ({_last_line(refused)})", flush=True)
+        print(f"no image registry can be reached, so images are made from packages ({refused.last_line})", flush=True)
         return "offline"
     return "registry"
-
-
-def _last_line(failed: CommandError) -> str:
-    return str(failed).splitlines()[-1]
 
 
 def _kind(cache: Path, *words: object) -> str:

@@ -10,6 +10,11 @@ from pathlib import Path
 class CommandError(Exception):
     """A command ended with an error. Carries its words and the end of what it said."""
 
+    @property
+    def last_line(self) -> str:
+        """The last that it said, which is most often the reason."""
+        return str(self).splitlines()[-1]
+
 
 def run(*words: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """What the command printed."""

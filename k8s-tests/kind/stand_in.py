@@ -21,9 +21,9 @@ NAMESPACE = "stand-in-operators"
 READY_WAIT = "120s"
 
 
-def deploy(cluster: Cluster, operator_image: str, cache: Path) -> None:
+def deploy(cluster: Cluster, operator_image: str) -> None:
     """Returns when the stand-in looks at objects. `operator_image` brings Python and the clients that it needs."""
-    libraries = jars.ensure_jars(cache, jars.locked_jars(), print)
+    libraries = jars.ensure_jars(cluster.cache, jars.locked_jars(), print)
     kafka = _image("kafka", cluster.base("jre"), libraries)
     postgres = _image("postgres", cluster.base("postgres"), ())
     cluster.load([kafka, postgres])

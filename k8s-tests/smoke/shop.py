@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kind import platforms
 from kind.cluster import Cluster
 from kind.commands import CommandError, run
 from programs import program
@@ -20,6 +21,7 @@ from programs import program
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 COMMANDS = ROOT / ".venv" / "bin"
+POSTGRES = "cluster.postgresql.cnpg.io/postgres"
 RELEASES = (
     "pulse",
     "analytics",
@@ -93,11 +95,10 @@ class Shop:
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
 
     def sql(self, statement: str, database: str = "shop") -> list[list[str]]:
-        """Rows of a database, as its superuser sees them."""
+        """Rows of a database, as its superuser sees them on whichever instance is the primary."""
+        primary = self.kubectl("get", POSTGRES, "-o", "jsonpath={.status.currentPrimary}")
         psql = ("psql", "-d", database, "-At", "-F", "|", "-c", statement)
-        return [
-            line.split("|") for line in self.kubectl("exec", "postgres-1", "-c", "postgres", "--", *psql).splitlines()
-        ]
+        return [line.split("|") for line in self.kubectl("exec", primary, "-c", "postgres", "--", *psql).splitlines()]
 
     def number(self, statement: str) -> int:
         """The one number that a statement gives."""
@@ -141,7 +142,7 @@ class Shop:
             ("get", "pods,jobs,deployments,statefulsets", "-A", "-o", "wide"),
             ("get", "pp", "shop", "-n", self.namespace, "-o", "yaml"),
             ("get", "events", "-n", self.namespace, "--sort-by=.lastTimestamp"),
-            ("logs", "deploy/stand-in", "-n", "stand-in-operators", "--tail=60"),
+            *(("logs", "-n", namespace, "-l", label, "--tail=60") for namespace, label in platforms.PODS),
             *(("logs", "-n", one, "-l", "app.kubernetes.io/component=operator", "--tail=60") for one in RELEASES),
         ]
         parts = ("consumer", "migrate", "simulator", "transform")

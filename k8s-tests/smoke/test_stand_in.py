@@ -20,11 +20,11 @@ Make = Callable[..., None]
 
 
 @pytest.fixture
-def namespace(platform: Cluster) -> Iterator[str]:
+def namespace(on_stand_in: Cluster) -> Iterator[str]:
     name = f"stand-in-{uuid.uuid4().hex[:8]}"
-    platform.kubectl("create", "namespace", name)
+    on_stand_in.kubectl("create", "namespace", name)
     yield name
-    platform.kubectl("delete", "namespace", name, "--wait=false")
+    on_stand_in.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
