@@ -9,10 +9,13 @@ import pytest
 import yaml
 from apiserver import ApiServer
 
+from pulse.names import events_topic
 from pulse_operator.cli.render import rendered
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FILES = ("platform.yaml", "minimal.yaml", "production.yaml", "external.yaml")
+PIPELINES = ("minimal.yaml", "production.yaml", "external.yaml")
+FILES = ("platform.yaml", "producer.yaml", *PIPELINES)
+CHART = EXAMPLES.parent / "charts" / "pulse" / "Chart.yaml"
 GROUPS = {"v1": "/api/v1"}
 
 
@@ -42,7 +45,7 @@ def test_an_example_is_accepted(strimzi_and_cnpg: ApiServer, name: str) -> None:
         accepted(strimzi_and_cnpg, document)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != "platform.yaml"])
+@pytest.mark.parametrize("name", PIPELINES)
 def test_what_is_made_of_an_example_is_accepted(strimzi_and_cnpg: ApiServer, name: str) -> None:
     (pipeline,) = [document for document in documents(name) if document["kind"] == "PulsePipeline"]
     pipeline["metadata"].setdefault("namespace", "default")
@@ -57,3 +60,22 @@ def test_the_platform_carries_the_smallest_pipeline() -> None:
     (pipeline,) = documents("minimal.yaml")
     assert pipeline["spec"]["source"]["strimzi"]["cluster"] == names["Kafka"]
     assert pipeline["spec"]["sink"]["cloudNativePG"]["cluster"] == names["Cluster"]
+
+
+def test_the_producer_fits_the_platform_the_smallest_pipeline_and_the_image() -> None:
+    platform = {document["kind"]: document for document in documents("platform.yaml")}
+    found = {document["kind"]: document for document in documents("producer.yaml")}
+    (pipeline,) = documents("minimal.yaml")
+    user, pod = found["KafkaUser"], found["Job"]["spec"]["template"]["spec"]
+    kafka, (listener,) = platform["Kafka"]["metadata"]["name"], platform["Kafka"]["spec"]["kafka"]["listeners"]
+    assert user["metadata"]["labels"] == {"strimzi.io/cluster": kafka}
+    assert user["spec"]["authentication"] == listener["authentication"]
+    (container,) = pod["containers"]
+    told = {one["name"]: one for one in container["env"]}
+    assert told["KAFKA_BOOTSTRAP_SERVERS"]["value"] == f"{kafka}-kafka-bootstrap:{listener['port']}"
+    assert told["KAFKA_TOPIC"]["value"] == events_topic(pipeline["metadata"]["name"])
+    assert told["KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": user["metadata"]["name"], "key": "password"}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes["kafka"]["secret"]["secretName"] == f"{kafka}-cluster-ca-cert"
+    version = yaml.safe_load(CHART.read_text(encoding="utf-8"))["appVersion"]
+    assert container["image"] == f"pulse/consumer:{version}"

@@ -2,7 +2,7 @@
 
 Runs in the operator's image with nothing but Python. Arguments: the address of /readyz, then paths of the API server.
 """
-# ruff: noqa: S310, T201 - its addresses come from the chart, and it prints for `helm test --logs`
+# ruff: noqa: S310, T201 - its addresses come from the chart, and it prints for whoever reads its log
 
 import json
 import os
