@@ -134,11 +134,18 @@ def resource_page() -> str:
         "`pulse.dev/v1alpha1`, short name `pp`. Declared in `core/pulse/spec.py`; what each condition of the status "
         "says stands in [conditions](../conditions.md).",
     ]
-    for name in ("spec", "status"):
+    for name in ("metadata", "spec", "status"):
         parts += [f"## {name}", "", "| field | meaning | default | accepted |", "| --- | --- | --- | --- |"]
         parts += _field_rows(name, root["properties"][name])
         parts.append("")
-    parts += ["## Rules between fields", "", "The API server refuses what breaks one of these, with this sentence.", ""]
+    parts += [
+        "## Rules between fields",
+        "",
+        "The API server refuses what breaks one of these, with this sentence, and so do `pulse render` and `pulse "
+        "diff` for a file. What compares with the stored object (cannot change, cannot shrink) only the API server can tell, "
+        "which `pulse diff` asks.",
+        "",
+    ]
     parts += [f"- {message}" for message in _messages(root)]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -1,22 +1,19 @@
 """The spec of a PulsePipeline, as types: the one source of the CRD's schema, its page and what the operator reads.
 
 Every field says its meaning, its default and its limits here and nowhere else. Every text and list has a maximum,
-because the API server budgets the cost of the rules by it. Rules that compare fields are CEL, beside the types they
-compare; a rule that looks at `oldSelf` stands at the spec itself, where removing a part cannot step around it.
+because the API server budgets the cost of the rules by it. Rules that compare fields stand beside the types they
+compare, in CEL and in Python; a rule that looks at `oldSelf` stands at the spec itself, where removing a part cannot
+step around it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+import re
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-
-class Rule(NamedTuple):
-    """A CEL rule, and the sentence that the API server answers with when it does not hold."""
-
-    rule: str
-    message: str
+from pulse.rules import Rule, has, within
 
 
 def _text(description: str, pattern: str, most: int, least: int = 1) -> Meta:
@@ -33,14 +30,23 @@ _CRON = rf"^({_CRON_FIELD}( +{_CRON_FIELD}){{4}}|@(hourly|daily|weekly|monthly|y
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 
 
-def _within(name: str, most: str = "") -> Rule:
-    """A duration of more than nothing, and at most `most`."""
-    least = f"duration(self.{name}) > duration('0s')"
-    if not most:
-        return Rule(least, f"{name} must be longer than 0")
-    return Rule(
-        f"{least} && duration(self.{name}) <= duration('{most}')", f"{name} must be longer than 0 and at most {most}"
-    )
+# Postgres and CloudNativePG keep such names for roles of their own.
+_RESERVED = re.compile(r"(pg|cnpg)([-_]|\Z)")
+
+PipelineName = Annotated[
+    str,
+    _text(
+        "Name of the pipeline; names of topics, roles and children are derived from it, within 63 characters.",
+        r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+        40,
+    ),
+]
+NAME_RULE = Rule(
+    "!self.metadata.name.matches('^(pg|cnpg)(-|$)')",
+    "metadata.name must not be or begin with pg or cnpg: Postgres and CloudNativePG keep such names for roles of "
+    "their own",
+    lambda name: not _RESERVED.match(name),
+)
 
 
 class Part(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -93,7 +99,10 @@ class KafkaAuth(Part, frozen=True):
 
     protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
-        Meta(description="Security protocol of the connection."),
+        Meta(
+            description="Security protocol of the connection. The default counts where auth is given; without auth it "
+            "is PLAINTEXT."
+        ),
     ] = "SASL_SSL"
     mechanism: (
         Annotated[
@@ -114,6 +123,7 @@ class KafkaAuth(Part, frozen=True):
         Rule(
             "!self.protocol.startsWith('SASL') || (has(self.mechanism) && has(self.secretRef))",
             "a SASL protocol needs mechanism and secretRef",
+            lambda auth: not auth.protocol.startswith("SASL") or (has(auth.mechanism) and has(auth.secret_ref)),
         ),
     )
 
@@ -126,9 +136,18 @@ class ExternalSource(Part, frozen=True):
     ]
     topic: Annotated[str, _text("Topic that holds the events.", _TOPIC, 249)]
     dlq_topic: Annotated[str, _text("Topic that receives a copy of every dead letter.", _TOPIC, 249)]
-    auth: Annotated[KafkaAuth, Meta(description="How clients log in.")] = KafkaAuth(protocol="PLAINTEXT")
+    auth: Annotated[
+        KafkaAuth,
+        Meta(description="How clients log in; without it they do not, and nothing is encrypted (PLAINTEXT)."),
+    ] = KafkaAuth(protocol="PLAINTEXT")
 
-    rules = (Rule("self.topic != self.dlqTopic", "dlqTopic must be another topic than topic"),)
+    rules = (
+        Rule(
+            "self.topic != self.dlqTopic",
+            "dlqTopic must be another topic than topic",
+            lambda source: source.topic != source.dlq_topic,
+        ),
+    )
 
 
 class Source(Part, frozen=True):
@@ -137,7 +156,13 @@ class Source(Part, frozen=True):
     strimzi: Annotated[StrimziSource, Meta(description="A Kafka cluster run by Strimzi.")] | UnsetType = UNSET
     external: Annotated[ExternalSource, Meta(description="Topics that exist already.")] | UnsetType = UNSET
 
-    rules = (Rule("has(self.strimzi) != has(self.external)", "set exactly one of strimzi and external"),)
+    rules = (
+        Rule(
+            "has(self.strimzi) != has(self.external)",
+            "set exactly one of strimzi and external",
+            lambda source: has(source.strimzi) != has(source.external),
+        ),
+    )
 
 
 class CloudNativePGSink(Part, frozen=True):
@@ -180,6 +205,7 @@ class ExternalSink(Part, frozen=True):
         Rule(
             "!self.rolePrefix.matches('^(pg|cnpg)(_|$)')",
             "rolePrefix must not be pg or cnpg, nor begin with pg_ or cnpg_",
+            lambda sink: not _RESERVED.match(sink.role_prefix),
         ),
     )
 
@@ -192,7 +218,13 @@ class Sink(Part, frozen=True):
     ) = field(default=UNSET, name="cloudNativePG")
     external: Annotated[ExternalSink, Meta(description="A database that exists already.")] | UnsetType = UNSET
 
-    rules = (Rule("has(self.cloudNativePG) != has(self.external)", "set exactly one of cloudNativePG and external"),)
+    rules = (
+        Rule(
+            "has(self.cloudNativePG) != has(self.external)",
+            "set exactly one of cloudNativePG and external",
+            lambda sink: has(sink.cloud_native_pg) != has(sink.external),
+        ),
+    )
 
 
 class Contract(Part, frozen=True):
@@ -210,7 +242,7 @@ class Batch(Part, frozen=True):
     bytes: Annotated[int, Meta(description="Most bytes of record values.", ge=1024, le=1_073_741_824)] = 33_554_432
     linger: Annotated[str, _text("Longest that a record waits for its batch to fill.", _DURATION, 16, 2)] = "100ms"
 
-    rules = (_within("linger", "60s"),)
+    rules = (within("linger", "60s"),)
 
 
 class Scaling(Part, frozen=True):
@@ -230,7 +262,10 @@ class Scaling(Part, frozen=True):
         "5m"
     )
 
-    rules = (Rule("self.min <= self.max", "min must not be larger than max"), _within("targetDrainTime"))
+    rules = (
+        Rule("self.min <= self.max", "min must not be larger than max", lambda scaling: scaling.min <= scaling.max),
+        within("target_drain_time", "8760h"),
+    )
 
 
 class Consumer(Part, frozen=True):
@@ -271,7 +306,7 @@ class Transform(Part, frozen=True):
     ] = "Exclude"
     resources: Annotated[Resources, Meta(description="What each run asks for.")] = Resources()
 
-    rules = (_within("sessionGap", "24h"), _within("lateAfter"))
+    rules = (within("session_gap", "24h"), within("late_after", "8760h"))
 
 
 class PipelineSpec(Part, frozen=True):
@@ -295,6 +330,7 @@ class PipelineSpec(Part, frozen=True):
         Rule(
             "!has(self.source.strimzi) || self.consumer.scaling.max <= self.source.strimzi.partitions",
             "consumer.scaling.max must not be larger than source.strimzi.partitions: further consumers would idle",
+            lambda spec: not has(spec.source.strimzi) or spec.consumer.scaling.max <= spec.source.strimzi.partitions,
         ),
         Rule(
             "has(self.source.strimzi) == has(oldSelf.source.strimzi)",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from apiserver import ApiServer
+from programs import program
+
+from pulse_local.paths import Paths
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PIPELINES = "/apis/pulse.dev/v1alpha1/namespaces/default/pulsepipelines"
@@ -141,3 +146,20 @@ def test_a_prefix_that_postgres_keeps_for_itself_is_refused(installed: ApiServer
 def test_a_name_that_no_child_could_carry_is_refused(installed: ApiServer) -> None:
     status, answer = installed.call("POST", PIPELINES, pipeline("a" * 41))
     assert (status, "40" in answer["message"]) == (422, True), answer
+
+
+def test_the_list_says_why_a_pipeline_is_not_ready(
+    installed: ApiServer, stored: dict[str, Any], server_paths: Paths, tmp_path: Path
+) -> None:
+    name, at = stored["metadata"]["name"], "2026-03-01T12:00:00Z"
+    ready = {"type": "Ready", "status": "False", "reason": "ListenerMissing", "message": "m", "lastTransitionTime": at}
+    stored["status"] = {"conditions": [ready], "lag": {"total": 120}, "replicas": {"summary": "0/1"}}
+    status, answer = installed.call("PUT", f"{PIPELINES}/{name}/status", stored)
+    assert status == 200, answer
+    kubectl, config = program("kubectl", server_paths.cache), installed.kubeconfig(tmp_path / "kubeconfig")
+    words = [str(kubectl), "--kubeconfig", str(config), "get", "pp", name]
+    table = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    heading, row = (line.split() for line in table.splitlines())
+    assert heading == ["NAME", "READY", "REASON", "LAG", "REPLICAS", "LAST", "DBT", "AGE"]
+    assert row[:5] == [name, "False", "ListenerMissing", "120", "0/1"]
+    assert max(len(line) for line in table.splitlines()) <= 80

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from pulse.spec import Part, PipelineSpec, Rule
+from pulse.rules import Rule
+from pulse.spec import NAME_RULE, Part, PipelineName, PipelineSpec
 
 GROUP, VERSION, PLURAL, KIND = "pulse.dev", "v1alpha1", "pulsepipelines", "PulsePipeline"
 PHASES = ("Pending", "Progressing", "Ready", "Degraded", "Suspended", "Paused", "Deleting")
@@ -53,21 +54,11 @@ def _root() -> dict[str, Any]:
         "type": "object",
         "description": "A clickstream pipeline: events from Kafka into Postgres, and dbt over them.",
         "required": ["spec"],
-        "x-kubernetes-validations": [
-            {
-                "rule": "!self.metadata.name.matches('^(pg|cnpg)(-|$)')",
-                "message": "metadata.name must not be or begin with pg or cnpg: Postgres and CloudNativePG keep such "
-                "names for roles of their own",
-            }
-        ],
+        "x-kubernetes-validations": _validations((NAME_RULE,)),
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
-            "metadata": {
-                "type": "object",
-                # Names of topics, groups and children are derived from it, within 63 characters.
-                "properties": {"name": {"type": "string", "maxLength": 40, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}},
-            },
+            "metadata": {"type": "object", "properties": {"name": _described(inspect.type_info(PipelineName))}},
             "spec": schema(inspect.type_info(PipelineSpec)),
             "status": _status(),
         },
@@ -100,25 +91,27 @@ def _part(kind: inspect.StructType) -> dict[str, Any]:
         made["required"] = required
     rules: tuple[Rule, ...] = kind.cls.rules if issubclass(kind.cls, Part) else ()
     if rules:
-        made["x-kubernetes-validations"] = [{"rule": rule, "message": message} for rule, message in rules]
+        made["x-kubernetes-validations"] = _validations(rules)
     return made
 
 
+def _validations(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
+    return [{"rule": rule.rule, "message": rule.message} for rule in rules]
+
+
 def _field(item: inspect.Field) -> dict[str, Any]:
-    described, kind = _unwrapped(item.type)
-    made = schema(kind)
-    if described:
-        made["description"] = described
+    made = _described(item.type)
     if item.default is not msgspec.NODEFAULT:
         made["default"] = msgspec.to_builtins(item.default)
     return made
 
 
-def _unwrapped(kind: inspect.Type) -> tuple[str, inspect.Type]:
-    """The description that stands at a field, and the type that it describes."""
-    if isinstance(kind, inspect.Metadata):
-        return (kind.extra_json_schema or {}).get("description", ""), kind.type
-    return "", kind
+def _described(kind: inspect.Type) -> dict[str, Any]:
+    """The schema of a field, with the description that stands at it."""
+    if not isinstance(kind, inspect.Metadata):
+        return schema(kind)
+    described = (kind.extra_json_schema or {}).get("description")
+    return {**schema(kind.type), **_only_set(description=described)}
 
 
 def _only_set(**words: Any) -> dict[str, Any]:
@@ -128,6 +121,7 @@ def _only_set(**words: Any) -> dict[str, Any]:
 def _columns() -> list[dict[str, Any]]:
     columns = (
         ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
+        ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
         ("Lag", "integer", ".status.lag.total", 0),
         ("Replicas", "string", ".status.replicas.summary", 0),
         ("Last dbt", "date", ".status.transform.lastSuccessTime", 0),

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pulse.checks import spec_mistakes
 from pulse.errors import Stop
 from pulse.spec import PipelineSpec
 from pulse_operator.objects import PAUSED_ANNOTATION, Identity
@@ -42,14 +43,15 @@ def identity_of(raw: Mapping[str, Any]) -> Identity:
 
 
 def parsed(raw: Mapping[str, Any]) -> Pipeline:
-    """The pipeline of a raw object. SpecInvalid names the field that this version does not take."""
+    """The pipeline of a raw object. SpecInvalid names every field that this version does not take."""
     metadata = raw["metadata"]
     try:
         spec = msgspec.convert(raw["spec"], PipelineSpec)
     except msgspec.ValidationError as wrong:
+        found = "; ".join(str(mistake) for mistake in spec_mistakes(raw["spec"])) or str(wrong)
         raise SpecInvalid(
             f"PulsePipeline {metadata['namespace']}/{metadata['name']}: its spec is not one that this version of "
-            f"Pulse reads ({wrong}). Apply it again, with the CRD of this version."
+            f"Pulse reads ({found}). Apply it again, with the CRD of this version."
         ) from wrong
     return Pipeline(
         identity=identity_of(raw),

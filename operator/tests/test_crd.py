@@ -108,6 +108,7 @@ def test_the_columns_show_what_a_person_asks_first() -> None:
     columns = definition()["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [column["name"] for column in columns if not column["priority"]] == [
         "Ready",
+        "Reason",
         "Lag",
         "Replicas",
         "Last dbt",

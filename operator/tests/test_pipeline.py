@@ -36,7 +36,11 @@ def test_what_the_spec_leaves_out_has_its_default() -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"mirrors": 2}, "mirrors"), ({"suspend": "yes"}, "$.suspend"), ({"deletionPolicy": "Keep"}, "'Keep'")],
+    [
+        ({"mirrors": 2}, "spec.mirrors: there is no such field"),
+        ({"suspend": "yes"}, "spec.suspend: must be true or false"),
+        ({"deletionPolicy": "Keep"}, "'Keep'"),
+    ],
 )
 def test_a_spec_that_is_not_read_says_which_field_and_who_it_is_stays_known(change: dict[str, Any], named: str) -> None:
     raw = raw_pipeline({**SPEC, **change})

@@ -1,0 +1,49 @@
+"""What is wrong with a pipeline that no cluster has seen. Pure, but for the clock.
+
+That is what an API server would refuse, and what else only a refused child would tell: a schedule that never comes, a
+time zone that is nowhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulse.checks import Mistake, name_mistakes, spec_mistakes, unknown_field
+from pulse_operator.crd import GROUP, VERSION
+from pulse_operator.schedule import fired_before, zone_known, zone_sentence
+
+_FIELDS = ["apiVersion", "kind", "metadata", "spec", "status"]
+_SCHEDULES = ("schedule", "fullRefreshSchedule")
+
+
+def mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
+    """All of them."""
+    found = [unknown_field((str(name),), _FIELDS) for name in raw if name not in _FIELDS]
+    if raw.get("apiVersion") != f"{GROUP}/{VERSION}":
+        found.append(Mistake(("apiVersion",), f"must be {GROUP}/{VERSION}, not {raw.get('apiVersion')}"))
+    found += _of_metadata(raw.get("metadata"))
+    wrong = spec_mistakes(raw.get("spec"))
+    paths = {mistake.path for mistake in wrong}
+    return [*found, *wrong, *(one for one in _of_transform(raw.get("spec")) if one.path not in paths)]
+
+
+def _of_metadata(metadata: Any) -> list[Mistake]:
+    if metadata is not None and not isinstance(metadata, Mapping):
+        return [Mistake(("metadata",), "must have fields of its own, such as name")]
+    return name_mistakes((metadata or {}).get("name"))
+
+
+def _of_transform(spec: Any) -> Iterator[Mistake]:
+    """What the schema takes, and a CronJob would not."""
+    told = spec.get("transform") if isinstance(spec, Mapping) else None
+    if not isinstance(told, Mapping):
+        return
+    zone = told.get("timeZone")
+    if isinstance(zone, str) and not zone_known(zone):
+        yield Mistake(("spec", "transform", "timeZone"), zone_sentence(zone))
+    for name in _SCHEDULES:
+        schedule = told.get(name)
+        if isinstance(schedule, str) and fired_before(schedule, "UTC", time.time(), 1) is None:
+            yield Mistake(("spec", "transform", name), f"{schedule!r} never comes, or is no cron expression")
