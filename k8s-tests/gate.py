@@ -25,16 +25,20 @@ CLOSING_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Said:
-    """An answer that the API server never gave."""
+    """An answer that the API server never gave. With `text` it is that of something in front of it, such as a proxy."""
 
     status: int
     reason: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    inside: bool = False  # of a watch that began well
 
     def answer(self) -> web.Response:
+        if self.text:
+            return web.Response(status=self.status, text=self.text)
         body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": self.reason, "code": self.status}
         told = {**body, "message": f"the gate says {self.reason}", "details": {"name": "gate"}}
-        if self.status == 410:  # which a server says inside of a watch
+        if self.inside:
             return web.json_response({"type": "ERROR", "object": told})
         return web.json_response(told, status=self.status, headers=dict(self.headers))
 

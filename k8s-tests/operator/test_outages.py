@@ -20,6 +20,7 @@ from pictures import passwords, picture
 from programs import program
 from world import MERGE, Place
 
+from pulse.cli import FAILED
 from pulse_local import ports
 from pulse_local.paths import Paths
 from pulse_operator import objects
@@ -205,7 +206,7 @@ def test_watches_whose_version_is_too_old_begin_anew(crew: Crew, shop: Place) ->
         if "watch=" not in path or kind in expired:
             return None
         expired.add(kind)
-        return Said(410, "Expired")
+        return Said(410, "Expired", inside=True)
 
     hired.client.says = forgetful
     crew.gate.cut(hired.client)
@@ -218,6 +219,30 @@ def test_watches_whose_version_is_too_old_begin_anew(crew: Crew, shop: Place) ->
     assert {kind.rsplit("/", 1)[1] for kind in expired} >= {"pulsepipelines", "networkpolicies", "kafkatopics"}
     assert hired.stop() == 0
     assert not crew.surprises()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [Said(404, "Lost", text="404 page not found"), Said(500, "InternalError", inside=True)],
+    ids=lambda odd: odd.reason,
+)
+def test_an_odd_answer_to_the_watch_of_pipelines_ends_in_a_sentence_and_the_next_operator_goes_on(
+    crew: Crew, shop: Place, odd: Said
+) -> None:
+    """What kopf takes for fatal: the answer of a proxy that knows no such page, or of a server that is confused."""
+    shop.apply()
+    hired = hire(crew, shop)
+    at_work(shop)
+    hired.client.says = lambda _, path: odd if "/pulsepipelines?" in path else None
+    crew.gate.cut(hired.client)
+    crew.gate.mend(hired.client)
+    assert hired.process.wait() == FAILED
+    assert "pulse-operator run: The watch of PulsePipelines ended: " in hired.process.said()
+    shop.change(shop.pipeline, {"spec": {"transform": {"schedule": "7 * * * *"}}})
+    next_one = hire(crew, shop)
+    shop.until_there(shop.ref(objects.CRON_JOB, "transform"), lambda raw: raw["spec"]["schedule"] == "7 * * * *")
+    assert next_one.stop() == 0
+    assert "Traceback" not in crew.said()
 
 
 def test_secrets_that_cannot_be_listed_at_the_start_are_not_taken_for_missing(crew: Crew, shop: Place) -> None:

@@ -11,10 +11,15 @@ from typing import Any, cast
 
 import kopf
 
+from pulse.errors import Retry
 from pulse_operator.connection import Connection
 from pulse_operator.crd import GROUP, PLURAL, VERSION
 from pulse_operator.keeper import Keeper
 from pulse_operator.objects import FIELD_MANAGER
+
+
+class WatchLost(Retry):
+    """Nobody tells of pipelines any more; the process is meant to end with it, and to be started again."""
 
 
 def registry(keeper: Keeper, connection: Connection) -> kopf.OperatorRegistry:
@@ -61,14 +66,23 @@ def settings() -> kopf.OperatorSettings:
 
 
 async def watch(keeper: Keeper, connection: Connection, namespaces: Sequence[str], stop: asyncio.Event) -> None:
-    """Runs kopf until `stop` is set."""
-    await kopf.operator(
-        registry=registry(keeper, connection),
-        settings=settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=tuple(namespaces),
-        stop_flag=stop,
-        # Else kopf asks which user this is, and the user of a container often has no name.
-        identity=cast(Any, FIELD_MANAGER),
-    )
+    """Runs kopf until `stop` is set. WatchLost if an answer of the API server made it give up before.
+
+    It is not run a second time: as it ends it cancels every task of the loop that is younger than itself.
+    """
+    try:
+        await kopf.operator(
+            registry=registry(keeper, connection),
+            settings=settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=tuple(namespaces),
+            stop_flag=stop,
+            # Else kopf asks which user this is, and the user of a container often has no name.
+            identity=cast(Any, FIELD_MANAGER),
+        )
+    except Exception as error:  # its errors have no public class
+        raise WatchLost(
+            f"The watch of PulsePipelines ended: {type(error).__name__}: {error}. The operator ends, and goes on once "
+            "it is started again. If it ends again, look at what stands before the API server, such as a proxy."
+        ) from error

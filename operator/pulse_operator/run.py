@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
 import structlog
 
 from pulse.adapters import logs, metrics
 from pulse.adapters.health import HealthServer
+from pulse.errors import PulseError
 from pulse.settings import OperatorSettings
 from pulse_operator import handlers, objects
 from pulse_operator.api import Api
@@ -107,7 +108,7 @@ async def _keep(
     keeper = Keeper(time.time)
     scaler = Scaler(reader, settings.lag_interval.total_seconds(), time.time, keeper.news)
     beat.watch(keeper.work, scaler)
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError), _plainly():
         async with asyncio.TaskGroup() as tasks:
             watches = Watches(api, tasks, keeper.changed)
             keeper.serve(_reconciler(settings, api, watches, scaler, everywhere=not namespaces))
@@ -125,6 +126,18 @@ async def _keep(
             watches.close()
             for part in parts:
                 part.cancel()
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """An error of Pulse's own that ended the tasks comes out as itself, and so as a sentence instead of a traceback."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        known, others = group.split(PulseError)
+        if known is None or others is not None:
+            raise
+        raise known.exceptions[0] from None
 
 
 def _reconciler(
