@@ -1,6 +1,6 @@
 """A cluster that lacks kinds when the operator starts and gets them later, and a stored spec that it cannot read.
 
-The API server is one of its own without controllers. What was told before is noted once, then the kinds are installed.
+The API server is one of its own without controllers. What is told before each step of an installation is noted once.
 """
 
 from __future__ import annotations
@@ -25,28 +25,35 @@ from pulse_local.services.kafka import Broker
 from pulse_operator import objects
 from pulse_operator.conditions import ORDER
 
-# CloudNativePG before 1.30, and neither Strimzi nor Prometheus' operator.
-FIRST = {"PulsePipeline", "Cluster", "Database"}
+OWN = {"PulsePipeline"}
+# CloudNativePG before 1.30; Strimzi and Prometheus' operator come later still.
+OLD = {"Cluster", "Database"}
 
 
 @dataclass(frozen=True)
 class Late:
-    """Both pipelines, and what the conditions of the first said before the kinds came."""
+    """Both pipelines, and what the conditions of the first said while there was no platform, and with an old one."""
 
     place: Place
     newer: Place
+    bare: dict[str, Raw]
     before: dict[str, Raw]
 
 
-def _split() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The definitions at first, Pulse's with a field of a later version, and those that come later."""
-    found = definitions.wanted()
-    first = [copy.deepcopy(one) for one in found if one["spec"]["names"]["kind"] in FIRST]
-    for one in first:
-        if one["spec"]["names"]["kind"] == "PulsePipeline":
-            schema = one["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-            schema["properties"]["spec"]["properties"]["mirrors"] = {"type": "integer"}
-    return first, [one for one in found if one["spec"]["names"]["kind"] not in FIRST]
+def _of(kinds: set[str]) -> list[dict[str, Any]]:
+    return [copy.deepcopy(one) for one in definitions.wanted() if one["spec"]["names"]["kind"] in kinds]
+
+
+def _own() -> list[dict[str, Any]]:
+    """Pulse's definition with a field of a later version."""
+    (one,) = _of(OWN)
+    schema = one["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["properties"]["spec"]["properties"]["mirrors"] = {"type": "integer"}
+    return [one]
+
+
+def _later() -> list[dict[str, Any]]:
+    return [one for one in definitions.wanted() if one["spec"]["names"]["kind"] not in OWN | OLD]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +66,7 @@ def bare(server_paths: Paths, broker: Broker, tmp_path_factory: pytest.TempPathF
     with tempfile.TemporaryDirectory() as home:
         programs = program("etcd", cache), program("kube-apiserver", cache)
         with apiserver.running(*programs, Path(home), (client, peer, api)) as server:
-            definitions.install(server, _split()[0])
+            definitions.install(server, _own())
             with running_world(server, broker, tmp_path_factory.mktemp("bare")) as world:
                 yield world
 
@@ -71,17 +78,42 @@ def late(bare: World) -> Late:
     newer = Place(bare, new_namespace(bare.server), "newer")
     for one in (place, newer):
         one.create_topics()
-        bare.stand_in.cluster(one.namespace, CLUSTER)
         bare.places.append(one)
     newer.apply(mirrors=2)
     place.apply()
-    place.until_condition("DatabaseReady", "True", "Ready")
-    place.until("every condition is told", lambda: len(place.status()["conditions"]) == len(ORDER))
+    place.until_condition("DatabaseReady", "False", "CRDMissing")
+    nothing = _told(place)
     newer.until_condition("Ready", "False", "InvalidSpec")
-    before = {name: place.condition(name) for name in ORDER}
-    definitions.install(bare.server, _split()[1])
+    definitions.install(bare.server, _of(OLD))
+    bare.stand_in.cluster(place.namespace, CLUSTER)
+    place.until_condition("DatabaseReady", "True", "Ready", "retry")
+    place.until_condition("CredentialsReady", "Unknown", "RolesByHand", "retry")
+    before = _told(place)
+    definitions.install(bare.server, _later())
     bare.stand_in.kafka(place.namespace, KAFKA, bare.broker.bootstrap_servers)
-    return Late(place, newer, before)
+    return Late(place, newer, nothing, before)
+
+
+def _told(place: Place) -> dict[str, Raw]:
+    place.until("every condition is told", lambda: len(place.status()["conditions"]) == len(ORDER))
+    return {name: place.condition(name) for name in ORDER}
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("KafkaReady", "Kafka in kafka.strimzi.io/v1. Install Strimzi"),
+        ("TopicsReady", "KafkaTopic in kafka.strimzi.io/v1. Install Strimzi"),
+        ("CredentialsReady", "DatabaseRole in postgresql.cnpg.io/v1. Install CloudNativePG 1.30 or newer"),
+        ("DatabaseReady", "Database in postgresql.cnpg.io/v1. Install CloudNativePG 1.30 or newer"),
+    ],
+)
+def test_without_any_platform_each_condition_says_what_to_install(late: Late, condition: str, names: str) -> None:
+    told = late.bare[condition]
+    assert (told["status"], told["reason"]) == ("False", "CRDMissing")
+    assert f"does not serve {names}" in told["message"]
+    assert "looked for again" in told["message"]
+    assert "404" not in told["message"]
 
 
 @pytest.mark.parametrize(

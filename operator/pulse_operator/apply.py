@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pulse_operator import objects
 from pulse_operator.api import Api
-from pulse_operator.dependencies import Missing, Reason, Verdict
+from pulse_operator.dependencies import Missing, Reason, Verdict, kind_missing
 from pulse_operator.dependencies.verdict import false, unknown
 from pulse_operator.index import Index
 from pulse_operator.metadata import Meta
@@ -138,7 +138,7 @@ def _verdict(ref: Ref, refused: ApiError) -> Verdict:
             f"{ref} may not be written by the operator. Name its namespace in the chart's values. {refused}",
         )
     if isinstance(refused, NotServed):
-        return false(Reason.CRD_MISSING, str(refused))
+        return kind_missing(ref.kind.api_version, ref.kind.name, ref.namespace, ref.name)
     if isinstance(refused, Invalid):
         return false(Reason.REFUSED, str(refused))
     if isinstance(refused, Conflict):

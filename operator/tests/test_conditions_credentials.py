@@ -20,6 +20,7 @@ PRODUCER = OURS.users["producer"]
 OF_PRODUCER = Ref(objects.SECRET, PRODUCER.namespace, PRODUCER.name)
 INGEST, OF_INGEST = OURS.roles["ingest"], OURS.role_secrets["ingest"]
 FOREIGN = wants(pipeline(EXTERNAL))
+assert OURS.cluster
 assert OURS.postgres_ca
 assert FOREIGN.source_secret
 assert FOREIGN.sink_secret
@@ -68,6 +69,14 @@ CASES = [
         "Unknown",
         "RolesByHand",
         "by hand",
+    ),
+    case(
+        "nothing of CloudNativePG is served",
+        looked(put=dict.fromkeys((OURS.cluster, *OURS.roles.values()), Missing.KIND)),
+        "False",
+        "CRDMissing",
+        "DatabaseRole in postgresql.cnpg.io/v1. Install CloudNativePG 1.30 or newer",
+        "looked for again",
     ),
     case(
         "a user's Secret is missing",

@@ -10,7 +10,7 @@ from pulse.facts import ROLES, USERS
 from pulse_operator.conditions.evidence import Evidence, combined, refused
 from pulse_operator.credentials import database_access, kafka_access
 from pulse_operator.credentials.kafka import listener
-from pulse_operator.dependencies import Reason, Verdict, role_verdict, user_verdict
+from pulse_operator.dependencies import Missing, Reason, Verdict, role_verdict, user_verdict
 from pulse_operator.dependencies.verdict import true
 
 
@@ -39,8 +39,10 @@ def _users(evidence: Evidence) -> Iterator[Verdict]:
 
 
 def _roles(evidence: Evidence) -> Iterator[Verdict]:
+    seen, cluster = evidence.seen, evidence.wants.cluster
+    installed = cluster is None or seen.found(cluster) is not Missing.KIND
     for ref in evidence.wants.roles.values():
-        yield role_verdict(evidence.seen.found(ref), ref.namespace, ref.name, evidence.seen.age(ref))
+        yield role_verdict(seen.found(ref), ref.namespace, ref.name, seen.age(ref), installed=installed)
 
 
 def _values(evidence: Evidence) -> Iterator[Verdict]:

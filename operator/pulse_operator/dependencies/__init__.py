@@ -6,6 +6,7 @@ client and no clock in here. How long an object has been there comes in as a num
 
 from __future__ import annotations
 
+from pulse_operator.dependencies.absent import kind_missing
 from pulse_operator.dependencies.cluster import cluster_verdict
 from pulse_operator.dependencies.databases import database_verdict, role_verdict
 from pulse_operator.dependencies.kafka import Endpoint, endpoint, kafka_verdict
@@ -27,6 +28,7 @@ __all__ = [
     "database_verdict",
     "endpoint",
     "kafka_verdict",
+    "kind_missing",
     "role_verdict",
     "topic_verdict",
     "user_verdict",

@@ -36,10 +36,13 @@ def database_verdict(found: Found, namespace: str, name: str, seconds: float) ->
     return _applied(found, Target(DATABASE, namespace, name), seconds)
 
 
-def role_verdict(found: Found, namespace: str, name: str, seconds: float) -> Verdict:
-    """Whether the role is there as asked. Without the kind, roles are made by hand and nobody can tell from here."""
+def role_verdict(found: Found, namespace: str, name: str, seconds: float, *, installed: bool = True) -> Verdict:
+    """Whether the role is there as asked. `installed` says whether there is a CloudNativePG at all.
+
+    One without this kind has its roles made by hand, and nobody can tell from here.
+    """
     target = Target(ROLE, namespace, name)
-    if found is Missing.KIND:
+    if found is Missing.KIND and installed:
         return unknown(
             Reason.ROLES_BY_HAND,
             f"{target} cannot be made: the API server does not serve DatabaseRole in {API_VERSION} (CloudNativePG "

@@ -172,8 +172,8 @@ def missing(what: Missing, target: Target) -> Verdict:
     if what is Missing.KIND:
         return false(
             Reason.CRD_MISSING,
-            f"{target} cannot be read: the API server does not serve {kind.name} in {kind.api_version}. "
-            f"Install {kind.operator}.",
+            f"{target}: the API server does not serve {kind.name} in {kind.api_version}. Install {kind.operator} "
+            "with its definitions. They are looked for again by themselves.",
         )
     if what is Missing.RIGHT:
         return false(
