@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from nodes import SUCCEEDED, failed
 from world import Place, Raw, World
 
 from pulse.adapters import kafka as kafka_adapter
@@ -101,6 +102,24 @@ def test_a_pipeline_of_what_is_all_outside_gets_ready_and_makes_nothing_outside(
     place.apply(external(place)).until_ready()
     place.until_condition("DatabaseReady", "True", "External")
     assert not [name for name in place.children() if name.startswith(("Kafka", "Database"))]
+
+
+def test_a_migration_that_does_not_reach_its_database_says_where_it_is_told_to_go(world: World) -> None:
+    place = world.place("x-address")
+    world.nodes.decide("x-address", "migrate", failed(1, "No answer from db.example.org."))
+    supply(place)
+    place.apply(external(place))
+
+    def told() -> str:
+        found = place.condition("SchemaMigrated")
+        return str(found.get("message")) if "failed 1 time" in str(found.get("message")) else ""
+
+    message = place.until("the try that failed is told", told, "condition")
+    assert (place.condition("SchemaMigrated")["reason"], place.condition("Ready")["status"]) == ("Migrating", "Unknown")
+    assert "code 1: No answer from db.example.org. It is tried again by itself." in message
+    assert f"key owner-dsn of Secret {place.namespace}/database, which leads to db.example.org/shop" in message
+    world.nodes.decide("x-address", "migrate", SUCCEEDED)
+    place.until_condition("SchemaMigrated", "True", "Migrated")
 
 
 def test_a_secret_of_a_person_that_lacks_a_key_is_told_until_it_has_it(world: World) -> None:

@@ -15,7 +15,7 @@ from pulse_operator.dependencies.verdict import false
 
 assert OURS.cluster
 assert OURS.database
-CLUSTER, DATABASE, JOB = OURS.cluster, OURS.database, migration()
+CLUSTER, DATABASE, JOB, OUTSIDE = OURS.cluster, OURS.database, migration(), migration(EXTERNAL)
 RUNNING: dict[str, Any] = {"conditions": []}
 FAILED = {"conditions": [condition("Failed", reason="BackoffLimitExceeded", message="Job has reached the limit.")]}
 
@@ -23,6 +23,12 @@ FAILED = {"conditions": [condition("Failed", reason="BackoffLimitExceeded", mess
 def ended(message: str, code: int = 3) -> dict[str, Any]:
     """A pod of the migration that did not end well."""
     state = {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
+    return {"metadata": {"name": "migrate-x"}, "status": {"containerStatuses": [{"state": state}]}}
+
+
+def unstarted(reason: str, message: str) -> dict[str, Any]:
+    """A pod of the migration whose container waits."""
+    state = {"waiting": {"reason": reason, "message": message}}
     return {"metadata": {"name": "migrate-x"}, "status": {"containerStatuses": [{"state": state}]}}
 
 
@@ -75,11 +81,39 @@ CASES = [
     ),
     ConditionCase(
         "at work, after a try that failed",
-        looked(status={JOB: RUNNING}, pods={JOB: [ended("no connection to main-rw")]}),
+        looked(status={JOB: {**RUNNING, "failed": 1}}, pods={JOB: [ended("no connection to main-rw", 1)]}),
         "SchemaMigrated",
         "Unknown",
         "Migrating",
-        ("and says: Pod migrate-x ended with code 3: no connection to main-rw",),
+        (
+            f"{JOB} failed 1 time; the last one: Pod migrate-x ended with code 1: no connection to main-rw. It is "
+            "tried again by itself. Check",
+            str(CLUSTER),
+        ),
+    ),
+    ConditionCase(
+        "at work, after tries whose pods are gone",
+        looked(status={JOB: {**RUNNING, "failed": 2}}),
+        "SchemaMigrated",
+        "Unknown",
+        "Migrating",
+        (f"{JOB} failed 2 times. It is tried again by itself.",),
+    ),
+    ConditionCase(
+        "at work, in the words of a pod that does not start",
+        looked(status={JOB: RUNNING}, pods={JOB: [unstarted("ErrImagePull", "no such image")]}),
+        "SchemaMigrated",
+        "Unknown",
+        "Migrating",
+        ("and says: Pod migrate-x: ErrImagePull: no such image. Wait",),
+    ),
+    ConditionCase(
+        "external, after a try that failed",
+        looked(EXTERNAL, status={OUTSIDE: {**RUNNING, "failed": 1}}),
+        "SchemaMigrated",
+        "Unknown",
+        "Migrating",
+        ("Check the owner's connection string, key owner-dsn of Secret web/rds, which leads to ",),
     ),
     ConditionCase(
         "failed, its pods gone",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pulse_operator.conditions.evidence import Evidence, combined, refused
 from pulse_operator.conditions.pods import complaint
 from pulse_operator.dependencies import Reason, Verdict, cluster_verdict, database_verdict
-from pulse_operator.dependencies.verdict import condition, false, true, unknown
+from pulse_operator.dependencies.verdict import condition, false, status, true, unknown
+from pulse_operator.render.dsn import place
 
 # The words of `migrate` for a database that another pipeline has taken.
 _TAKEN = "belongs to pipeline"
@@ -51,5 +52,25 @@ def schema_migrated(evidence: Evidence) -> Verdict:
         return false(Reason.OTHER_PIPELINE, f"{job}: {said} (spec.sink)")
     if failed:
         why = said or f"{failed.get('reason')}: {failed.get('message')}"
-        return false(Reason.MIGRATION_FAILED, f"{job} failed: {why.rstrip('.')}. It is tried again in a few minutes.")
-    return unknown(Reason.MIGRATING, f"{job} runs{f', and says: {said}' if said else ''}. Wait for it.")
+        return false(
+            Reason.MIGRATION_FAILED,
+            f"{job} failed: {why.rstrip('.')}. It is tried again in a few minutes. {_check(evidence)}",
+        )
+    tries = status(found).get("failed", 0)
+    if not tries:
+        return unknown(Reason.MIGRATING, f"{job} runs{f', and says: {said}' if said else ''}. Wait for it.")
+    last = f"; the last one: {said}" if said else ""
+    return unknown(
+        Reason.MIGRATING,
+        f"{job} failed {tries} time{'s' if tries > 1 else ''}{last}. It is tried again by itself. {_check(evidence)}",
+    )
+
+
+def _check(evidence: Evidence) -> str:
+    """What to look at when the migration does not come through, if its words do not say so themselves."""
+    wants = evidence.wants
+    if wants.sink_secret is not None:
+        access = evidence.facts.databases.get("owner")
+        leads = f", which leads to {place(access.dsn)}" if access else ""
+        return f"Check the owner's connection string, key owner-dsn of {wants.sink_secret}{leads}."
+    return f"Check that nothing keeps this namespace's pods from {wants.cluster}, such as a NetworkPolicy."
