@@ -142,8 +142,8 @@ def resource_page() -> str:
         "## Rules between fields",
         "",
         "The API server refuses what breaks one of these, with this sentence, and so do `pulse render` and `pulse "
-        "diff` for a file. What compares with the stored object (cannot change, cannot shrink) only the API server can tell, "
-        "which `pulse diff` asks.",
+        "diff` for a file. What compares with the stored object (cannot change, cannot shrink) only the API server can "
+        "tell, which `pulse diff` asks.",
         "",
     ]
     parts += [f"- {message}" for message in _messages(root)]

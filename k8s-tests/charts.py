@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 CHART = Path(__file__).parents[1] / "charts" / "pulse"
 VALUE_SETS = sorted(CHART.glob("ci/*.yaml"))
 KUBERNETES = "1.34.0"  # for a Helm that has no cluster to ask
@@ -40,3 +42,12 @@ def told(manifest: Manifest) -> dict[str, str]:
     """The environment of the only container of a Deployment or Job."""
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
     return {item["name"]: item.get("value", "") for item in container["env"]}
+
+
+def operator_deployment(helm: Program, namespace: str, **values: str) -> Manifest:
+    """The operator's Deployment as the chart makes it with these values, dots written as two underscores."""
+    chosen = ",".join(f"{name.replace('__', '.')}={value}" for name, value in values.items())
+    only = ["--show-only", "templates/operator/deployment.yaml"]
+    words = ["template", "pulse", CHART, "--namespace", namespace, "--kube-version", KUBERNETES, *only]
+    found: Manifest = yaml.safe_load(helm.run(*words, "--set", chosen).stdout)
+    return found

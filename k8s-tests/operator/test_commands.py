@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from accounts import new_namespace
+from charts import Program, operator_deployment
 from programs import program
 from world import Place, World
 
 from pulse_local.paths import Paths
 from pulse_operator import objects
+from pulse_operator.objects import Ref
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -88,10 +91,46 @@ def test_diff_shows_no_secret(shop: Place, pulse: Run, tmp_path: Path) -> None:
     assert not any(value in done.stdout for value in secrets)
 
 
-def test_diff_of_what_the_api_server_refuses_says_why(shop: Place, pulse: Run, tmp_path: Path) -> None:
-    done = pulse("diff", file_of(shop, tmp_path, consumer={"scaling": {"min": 5, "max": 2}}))
+def test_diff_takes_the_images_that_the_operator_gives_out(
+    shop: Place, pulse: Run, server_paths: Paths, tmp_path: Path
+) -> None:
+    """A Deployment of the chart says so; the operator of this test is a process, which no cluster knows of."""
+    pictured = shop.world.place("pictured").apply(simulator={"enabled": True}).until_ready()
+    pictured.until_there(pictured.ref(objects.DEPLOYMENT, "simulator"))
+    file = file_of(pictured, tmp_path, simulator={"enabled": True})
+    helm = Program(program("helm", server_paths.cache), tmp_path)
+    parts = ("consumer", "simulator", "transform")
+    names = {f"images__{part}__repository": f"pulse-{part}" for part in parts}
+    tags = {f"images__{part}__tag": "test" for part in parts}
+    made = operator_deployment(helm, new_namespace(shop.world.server), clusterWide="true", **names, **tags)
+    shop.call("POST", Ref.of(made).folder, made)
+    try:
+        done = pulse("diff", file)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert "image: elsewhere/pulse/simulator" in pulse("diff", file, "--registry", "elsewhere").stdout
+    finally:
+        shop.call("DELETE", Ref.of(made).path)
+    done = pulse("diff", file)
+    assert "No operator of namespace" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (
+            {"consumer": {"scaling": {"min": 5, "max": 2}}},
+            "pipeline.yaml:8: spec.consumer.scaling: min must not be larger",
+        ),
+        ({"source": {"strimzi": {"cluster": "kafka", "partitions": 3}}}, "source.strimzi.partitions cannot shrink"),
+        ({"source": {"strimzi": {"cluster": "other"}}}, "source.strimzi cluster and namespace cannot change"),
+    ],
+)
+def test_diff_of_what_would_be_refused_says_why(
+    shop: Place, pulse: Run, tmp_path: Path, parts: dict[str, object], says: str
+) -> None:
+    done = pulse("diff", file_of(shop, tmp_path, **parts))
     assert done.returncode == 3
-    assert "min must not be larger than max" in done.stderr
+    assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -100,7 +139,9 @@ def test_suspend_waits_for_the_last_consumer_and_resume_brings_them_back(shop: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert shop.there(shop.consumer)["spec"]["replicas"] == 0
     assert pulse("status", shop.name, "-n", shop.namespace).returncode == 1
-    assert pulse("resume", shop.name, "-n", shop.namespace).returncode == 0
+    done = pulse("resume", shop.name, "-n", shop.namespace, "--wait", "--timeout", "50s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shop.there(shop.consumer)["spec"]["replicas"] == 1
     shop.until_ready()
 
 

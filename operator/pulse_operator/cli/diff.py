@@ -20,6 +20,7 @@ from pulse_operator.api import Api
 from pulse_operator.apply import PRUNED
 from pulse_operator.cli import assumed
 from pulse_operator.cli.files import pipelines
+from pulse_operator.cli.operators import operators
 from pulse_operator.cli.target import target_of, target_words
 from pulse_operator.decide import shall_be
 from pulse_operator.dependencies import Missing
@@ -29,6 +30,7 @@ from pulse_operator.patches import fingerprint, with_fingerprint
 from pulse_operator.pipeline import parsed
 from pulse_operator.refusals import ApiError, NotFound
 from pulse_operator.render import Rendered, migration_job, render
+from pulse_operator.scope import images
 from pulse_operator.seen import Seen
 from pulse_operator.wants import Wants
 from pulse_operator.watch import Watches
@@ -48,22 +50,26 @@ class Change:
 def _words(parser: ArgumentParser) -> None:
     parser.add_argument("file", help="file with PulsePipelines, - for standard input")
     target_words(parser)
-    parser.add_argument("--registry", default="", help="registry and path in front of the names of images")
+    parser.add_argument(
+        "--registry", help="registry and path in front of the names of images (default: the images of the operator)"
+    )
 
 
 def _run(words: Namespace, _: Mapping[str, str]) -> int:
     target = target_of(words)
-    made_of = assumed.images(words.registry)
     different = False
     for raw in pipelines(words.file, target.namespace):
-        for text in target.ask(lambda api, raw=raw: changes(api, raw, made_of)):  # type: ignore[misc]
+        for text in target.ask(lambda api, raw=raw: changes(api, raw, words.registry)):  # type: ignore[misc]
             different = True
             sys.stdout.write(text)
     return FAILED if different else OK
 
 
-async def changes(api: Api, raw: Mapping[str, Any], made_of: Images) -> list[str]:
-    """A unified diff for the pipeline itself and each of its children that would change."""
+async def changes(api: Api, raw: Mapping[str, Any], registry: str | None) -> list[str]:
+    """A unified diff for the pipeline itself and each of its children that would change.
+
+    Without a registry the images are those of the operator that keeps the pipeline.
+    """
     pipeline_raw = {
         "apiVersion": raw["apiVersion"],
         "kind": raw["kind"],
@@ -73,18 +79,19 @@ async def changes(api: Api, raw: Mapping[str, Any], made_of: Images) -> list[str
     ref = Ref.of(pipeline_raw)
     before = await _live(api, ref)
     after = await api.apply(pipeline_raw, dry_run=True)
+    made_of = assumed.images(registry) if registry is not None else await _given_out(api, ref.namespace)
     found = [Change(ref, before, after), *await _children(api, after, made_of)]
     return [text for change in found if (text := _told(change))]
 
 
-async def _children(api: Api, raw: Manifest, made_of: Images) -> list[Change]:
+async def _children(api: Api, raw: Manifest, made_of: Images | None) -> list[Change]:
     pipeline = parsed(raw)
     async with asyncio.TaskGroup() as tasks:
         watches = Watches(api, tasks, lambda _ref, _meta: None)
         observer = Observer(api, watches, everywhere=False, clock=time.time)
         wanted, seen = await observer.observe(pipeline)
         facts = deduce.facts(
-            pipeline, wanted, seen, _images(wanted, seen, made_of), deduce.kept_passwords(wanted, seen)
+            pipeline, wanted, seen, made_of or _running(wanted, seen), deduce.kept_passwords(wanted, seen)
         )
         if "owner" in facts.databases:
             job = migration_job(pipeline.identity, pipeline.spec, facts)
@@ -98,10 +105,22 @@ async def _children(api: Api, raw: Manifest, made_of: Images) -> list[Change]:
     return found
 
 
-def _images(wanted: Wants, seen: Seen, made_of: Images) -> Images:
-    """The images that run now: which the operator gives out, only the operator knows."""
+async def _given_out(api: Api, namespace: str) -> Images | None:
+    """The images that the operator of a namespace gives out; None, which is told, if that cannot be read."""
+    for operator in await operators(api, namespace) or ():
+        if operator.keeps(namespace) and operator.settings:
+            return images(operator.settings)
+    sys.stderr.write(
+        f"No operator of namespace {namespace} could be read, so the images that run count as its own. "
+        "Say --registry if they come from elsewhere.\n"
+    )
+    return None
+
+
+def _running(wanted: Wants, seen: Seen) -> Images:
+    """The images that run now, and where none does, those of this version."""
     consumer, transform = seen.there(wanted.consumer), seen.there(wanted.transform)
-    found = made_of
+    found = assumed.images("")
     if consumer is not None:
         found = replace(found, consumer=_image(consumer["spec"]["template"]))
     if transform is not None:

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulse.cli import FAILED, OK, Command
+from pulse_operator.api import Api
+from pulse_operator.cli.operators import nobody_acts, operators
 from pulse_operator.cli.target import stored, target_of, target_words
+from pulse_operator.objects import Manifest, Ref
 
 _WIDTHS = (18, 9, 22)
 
@@ -20,17 +23,27 @@ def _words(parser: ArgumentParser) -> None:
 
 def _run(words: Namespace, _: Mapping[str, str]) -> int:
     target = target_of(words)
-    raw = target.ask(lambda api: stored(api, target.pipeline(words.pipeline)))
-    sys.stdout.write(told(raw))
+    raw, advice = target.ask(lambda api: _asked(api, target.pipeline(words.pipeline)))
+    sys.stdout.write(told(raw, advice))
     return OK if _ready(raw) else FAILED
 
 
-def told(raw: Mapping[str, Any]) -> str:
-    """The status as text."""
+async def _asked(api: Api, ref: Ref) -> tuple[Manifest, str]:
+    """The pipeline, and what may be the matter if its operator has not acted on it."""
+    raw = await stored(api, ref)
+    behind = _observed(raw) != raw["metadata"].get("generation")
+    return raw, nobody_acts(await operators(api, ref.namespace), ref.namespace) if behind else ""
+
+
+def told(raw: Mapping[str, Any], advice: str = "") -> str:
+    """The status as text; `advice` says why nobody may have acted on the latest spec."""
     metadata, status = raw["metadata"], raw.get("status") or {}
     lines = [f"{metadata['namespace']}/{metadata['name']}: {status.get('phase', 'not looked at yet')}"]
-    if status.get("observedGeneration") != metadata.get("generation"):
-        lines.append("The operator has not acted on the latest spec yet: what follows is older.")
+    if _observed(raw) != metadata.get("generation"):
+        if status:
+            lines.append("The operator has not acted on the latest spec yet: what follows is older.")
+        if advice:
+            lines.append(f"If it stays so: {advice}")
     lag, replicas, transform = (status.get(name) or {} for name in ("lag", "replicas", "transform"))
     if lag:
         drain = f", drained in {lag['drainSeconds']} s" if lag.get("drainSeconds") else ""
@@ -46,6 +59,10 @@ def told(raw: Mapping[str, Any]) -> str:
         padded = " ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
         lines.append(f"{padded} {condition['message']}")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _observed(raw: Mapping[str, Any]) -> int | None:
+    return (raw.get("status") or {}).get("observedGeneration")
 
 
 def _ready(raw: Mapping[str, Any]) -> bool:
