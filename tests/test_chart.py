@@ -137,6 +137,18 @@ def test_a_runbook_says_meaning_impact_diagnosis_and_mitigation(path: Path) -> N
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 
 
+@pytest.mark.parametrize("path", ALERTS, ids=lambda path: path.stem)
+def test_a_runbook_says_where_each_command_looks(path: Path) -> None:
+    """Who is on call is in no namespace yet, so each command names one, and the page says which it is."""
+    page = (RUNBOOKS / f"{path.stem}.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    said = [line for line in lines if line.startswith("kubectl ")]
+    assert said
+    assert [line for line in said if not re.search(r"\s-n NAMESPACE\s|\s-A(\s|$)", line)] == []
+    if "-n NAMESPACE" in page:
+        assert "NAMESPACE is the alert's label" in page or "NAMESPACE and NAME" in page
+
+
 def series() -> dict[str, set[str]]:
     """The labels of every series that some component exposes."""
     ends = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
