@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind e2e kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -58,6 +58,8 @@ test-faults: setup ## the operator killed after every write, cut off, replaced, 
 
 test-kind: setup ## what needs a real cluster; makes one and removes it (KEEP=1 leaves it; needs Docker or root on Debian)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke
+
+e2e: test-kind ## the same, under the name that CI calls it by
 
 kind-up: setup ## the tests' kind cluster, with or without an image registry
 	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind up
