@@ -317,6 +317,8 @@ def test_a_broker_that_hangs_makes_lag_unknown_and_is_read_again_when_it_is_back
     finally:
         os.kill(kafka.broker.process.pid, signal.SIGCONT)
     assert kind(hung) == "TimedOut"
+    assert isinstance(hung, Unknown)
+    assert f"Kafka at {kafka.broker.bootstrap_servers} did not answer within 2 s. Check the listener" in hung.reason
     back = settled(lambda: one(reader, kafka.access, kafka.wanted), lambda answer: not isinstance(answer, Unknown))
     assert back == before
 

@@ -47,6 +47,11 @@ Answer = Mapping[int, PartitionOffsets] | Unknown
 # How long a connection took to fail differs each time; told in a status, it would be news at every look.
 _MOVING_PART = re.compile(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)")
 
+# A name without its namespace, or the port of another listener, looks like a network that is down.
+_LOOK_AT_THE_WAY = (
+    "Check the listener's address, its namespace and its port, and that no NetworkPolicy keeps the operator away."
+)
+
 _TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 _TIMEOUTS = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT})
 _TRANSPORT = frozenset({KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._ALL_BROKERS_DOWN})
@@ -110,7 +115,13 @@ def of_connection(servers: str, user: str, error: KafkaError) -> Unknown:
             f"No secure connection to Kafka at {servers} as {user}: {said}. "
             "Check the CA, the client's certificate and the listener.",
         )
-    return Unknown("Unreachable", f"Kafka at {servers} cannot be reached: {said}. Check address and network.")
+    return Unknown("Unreachable", f"Kafka at {servers} cannot be reached: {said}. {_LOOK_AT_THE_WAY}")
+
+
+def of_silence(servers: str, seconds: float) -> Unknown:
+    """Nobody answered, and the connection has nothing to complain about."""
+    said = f"Kafka at {servers} did not answer within {seconds:g} s" if servers else "No address of Kafka is given"
+    return Unknown("TimedOut", f"{said}. {_LOOK_AT_THE_WAY}")
 
 
 def is_silence(error: KafkaError) -> bool:

@@ -176,7 +176,7 @@ class Connection:
         error = answer.most_telling(self._errors)
         if error is not None:
             return answer.of_connection(self._servers, self._user, error)
-        return Unknown("TimedOut", f"Kafka at {self._servers} did not answer within {NEXT_SECONDS:g} s.")
+        return answer.of_silence(self._servers, NEXT_SECONDS)
 
     def forget_errors(self) -> None:
         """What happened up to now is no explanation of later silence."""
