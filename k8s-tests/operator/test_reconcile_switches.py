@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nodes import STARTING, SUCCEEDED
 from world import Place, World
 
 from pulse_operator import objects
@@ -34,6 +35,22 @@ def test_a_new_pipeline_that_is_suspended_gets_its_schema_and_no_consumer(world:
     place.until_condition("SchemaMigrated", "True", "Migrated", "ready")
     place.until_there(place.consumer, lambda raw: raw["spec"]["replicas"] == 0)
     assert place.status()["phase"] == "Suspended"
+
+
+def test_a_pipeline_that_is_resumed_before_it_has_its_schema_says_what_dbt_waits_for(world: World) -> None:
+    place = world.place("resumed-early")
+    world.nodes.decide("resumed-early", "migrate", STARTING)
+    place.apply(suspend=True)
+    cron = place.ref(objects.CRON_JOB, "transform")
+    place.until_there(cron, lambda raw: raw["spec"]["suspend"] is True)
+    place.apply(suspend=False)
+    message = place.until_condition("TransformFresh", "Unknown", "Blocked")
+    assert message == f"{cron} waits for SchemaMigrated (Migrating) to be resumed."
+    place.until_condition("ConsumerAvailable", "False", "Blocked")
+    place.stays("dbt rests", lambda: place.there(cron)["spec"]["suspend"] is True)
+    world.nodes.decide("resumed-early", "migrate", SUCCEEDED)
+    place.until_there(cron, lambda raw: raw["spec"]["suspend"] is False)
+    place.until_ready()
 
 
 def test_hands_are_kept_off_a_paused_pipeline_until_it_goes_on(world: World) -> None:

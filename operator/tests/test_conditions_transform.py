@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kit.evidence import KAFKA, RAN_AT, SPEC, TRANSFORM, ConditionCase, condition, looked, there
+from kit.evidence import KAFKA, RAN_AT, SPEC, TRANSFORM, ConditionCase, condition, looked, migration, there
 
 from pulse_operator import objects
 from pulse_operator.conditions import last_failure
@@ -37,6 +37,12 @@ def new(seconds: float = 0.0, **words: Any) -> Any:
     cron_job = there(TRANSFORM)
     metadata = {**cron_job["metadata"], "creationTimestamp": "2026-03-01T12:10:00Z"}
     return looked(put={TRANSFORM: {**cron_job, "metadata": metadata, "status": {}}}, seconds=seconds, **words)
+
+
+def resting() -> dict[str, Any]:
+    """The CronJob as a suspension that is over left it."""
+    cron_job = there(TRANSFORM)
+    return {**cron_job, "spec": {**cron_job["spec"], "suspend": True}, "status": {}}
 
 
 def scheduled(schedule: str) -> Any:
@@ -100,6 +106,12 @@ CASES = [
         looked(put={TRANSFORM: Missing.OBJECT, KAFKA: Missing.OBJECT}),
         *("Unknown", "Blocked", "waits for KafkaReady (NotFound)"),
     ),
+    case(
+        "suspended before there was a schema, and resumed",
+        looked(put={TRANSFORM: resting()}, status={migration(): {"conditions": []}}),
+        *("Unknown", "Blocked", "waits for SchemaMigrated (Migrating) to be resumed"),
+    ),
+    case("about to be resumed", looked(put={TRANSFORM: resting()}), "Unknown", "Pending", "about to be resumed"),
     case("about to be made", looked(put={TRANSFORM: Missing.OBJECT}), "Unknown", "Pending"),
     case("suspended", looked({**SPEC, "suspend": True}), "Unknown", "Suspended", "spec.suspend"),
     ConditionCase(

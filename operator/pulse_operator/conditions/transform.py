@@ -24,11 +24,12 @@ def transform_fresh(evidence: Evidence, blocker: tuple[str, Verdict] | None) -> 
         return _named(problem)
     found = seen.there(ref)
     if found is None:
-        if blocker:
-            return unknown(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}).")
-        return unknown(Reason.PENDING, f"{ref} is about to be made.")
+        return _to_come(ref, blocker, "made")
     if evidence.pipeline.spec.suspend:
         return unknown(Reason.SUSPENDED, f"{ref} is suspended with its pipeline. Set spec.suspend to false to go on.")
+    if found["spec"].get("suspend"):
+        # Left over from a suspension that ended before it could be written again, as while there is no schema.
+        return _to_come(ref, blocker, "resumed")
     return _failed(evidence, ref, found) or _stale(evidence, ref, found) or _fresh(ref, found)
 
 
@@ -51,6 +52,13 @@ def last_failure(evidence: Evidence) -> tuple[float, str] | None:
             )
             return (ended, said) if ended > success else None
     return None
+
+
+def _to_come(ref: Ref, blocker: tuple[str, Verdict] | None, what: str) -> Verdict:
+    """Nothing runs yet, and why."""
+    if blocker:
+        return unknown(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}) to be {what}.")
+    return unknown(Reason.PENDING, f"{ref} is about to be {what}.")
 
 
 def _named(problem: Verdict) -> Verdict:
