@@ -99,3 +99,10 @@ def test_the_readme_names_every_target_that_a_newcomer_needs() -> None:
     for target in ("make demo", "make test", "make check", "make setup"):
         assert target in text
     assert len(text.splitlines()) < 200
+
+
+def test_the_install_page_pins_the_operators_that_the_tests_install() -> None:
+    told = re.findall(r"--version (\S+)", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
+    installed = (ROOT / "k8s-tests" / "kind" / "real.py").read_text(encoding="utf-8")
+    assert told == re.findall(r'^ +version="(\S+)",$', installed, re.MULTILINE)
+    assert len(told) == 2
