@@ -15,7 +15,7 @@ ENTRY_POINT_GROUP = "pulse.commands"
 PIPELINE_ENTRY_POINT_GROUP = "pulse.pipeline_commands"
 
 # Exit codes that mean the same in every command.
-OK, FAILED, USAGE, STOPPED = 0, 1, 2, 3
+OK, FAILED, USAGE, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Command:
     """One subcommand. `run` gets the parsed words and the environment, and returns an exit code.
 
     Exit codes: 0 done, 1 the work failed or the check found a fault, 2 the words were wrong, 3 stopped until a
-    person mends something (the message says what).
+    person mends something (the message says what), 130 a person stopped it.
     """
 
     help: str

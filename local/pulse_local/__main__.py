@@ -10,12 +10,12 @@ from contextlib import suppress
 from importlib.metadata import EntryPoint
 
 from pulse import VERSION
+from pulse.adapters.entry import quietly
 from pulse.cli import FAILED, OK, STOPPED, USAGE, parser_for
 from pulse.errors import PulseError, SettingsError, Verdict
 from pulse_local import subcommands
 from pulse_local.output import say
 
-INTERRUPTED = 130
 NEAR_ENOUGH = 0.75  # a slip of the finger, not another word
 
 
@@ -29,15 +29,10 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"pulse {VERSION}\n")
         return OK
     try:
-        return _run(name, rest)
+        return quietly(lambda: _run(name, rest))
     except PulseError as failed:
         say(f"pulse {name}: {_with_hint(failed)}")
         return STOPPED if failed.verdict is Verdict.STOP else FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to tell it
-        return OK
 
 
 def _run(name: str, rest: list[str]) -> int:

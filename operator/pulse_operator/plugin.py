@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pulse.adapters.entry import run_command
+from pulse.adapters.entry import quietly, run_command
 from pulse_operator.cli.diff import DIFF
 from pulse_operator.cli.render import RENDER
 from pulse_operator.cli.status import STATUS
@@ -14,7 +14,7 @@ from pulse_operator.cli.suspend import RESUME, SUSPEND
 def main() -> int:
     """Runs the command that the first word names."""
     commands = {"render": RENDER, "diff": DIFF, "status": STATUS, "suspend": SUSPEND, "resume": RESUME}
-    return run_command("kubectl pulse", commands)
+    return quietly(lambda: run_command("kubectl pulse", commands))
 
 
 if __name__ == "__main__":

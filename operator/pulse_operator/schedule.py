@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -25,15 +26,20 @@ def zone_known(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as Europe
-        return not available_timezones()
+        return not _zones()
     return True
 
 
 def zone_sentence(name: str) -> str:
-    """What to tell about a name that no time zone has."""
-    near = get_close_matches(name, available_timezones(), 1)
-    hint = f"did you mean {near[0]}? If not, use" if near else "use"
-    return f"{name!r} is not in the time zone database: {hint} a name of it, such as Europe/Berlin"
+    """What to tell about a name that no time zone has, with the one that comes nearest."""
+    near = get_close_matches(name, _zones(), 1) or ["Europe/Berlin"]
+    return f"{name!r} is not in the time zone database: use a name of it, such as {near[0]}"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Their names; hundreds of files are looked at for them."""
+    return frozenset(available_timezones())
 
 
 def fired_before(expression: str, zone: str, at: float, times: int) -> float | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -92,3 +94,14 @@ def test_a_status_reads_from_the_whole_to_the_parts() -> None:
 def test_a_pipeline_that_nobody_looked_at_has_a_status_all_the_same() -> None:
     raw = {"metadata": {"namespace": "web", "name": "shop", "generation": 1}}
     assert told(raw).startswith("web/shop: not looked at yet")
+
+
+def test_a_reader_that_has_enough_is_no_fault() -> None:
+    """`kubectl pulse render FILE | head`, whose reader leaves at once."""
+    words = [sys.executable, "-m", "pulse_operator.plugin", "render", str(EXAMPLES / "minimal.yaml")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        assert (process.wait(60), said) == (0, "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pulse import VERSION
-from pulse.cli import FAILED, STOPPED, Command, parser_for
+from pulse.cli import FAILED, INTERRUPTED, OK, STOPPED, Command, parser_for
 from pulse.errors import PulseError, Verdict
 
 
@@ -26,6 +26,19 @@ def run_command(prog: str, commands: Mapping[str, Command]) -> int:
 def run_only(prog: str, command: Command) -> int:
     """The same for a component that does one thing and needs no word for it."""
     return _run(prog, command, parser_for(prog, command).parse_args())
+
+
+def quietly(work: Callable[[], int]) -> int:
+    """The exit code of what a person typed. That they stop it, or that `| head` has read enough, is no fault."""
+    try:
+        code = work()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to tell it
+        return OK
+    return code
 
 
 def _run(title: str, command: Command, words: argparse.Namespace) -> int:
