@@ -69,6 +69,11 @@ def names() -> list[str]:
     return sorted(path.name for path in FOLDER.iterdir())
 
 
+def kinds(rendered: Rendered) -> list[str]:
+    """What it is made of, in order."""
+    return [made["kind"] for made in rendered.manifests]
+
+
 def _read(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return found
