@@ -21,6 +21,8 @@ from pulse_operator.dependencies import Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "conditions.md"
 CODE = Path(pulse_operator.conditions.__file__).parent
+CASE = re.compile(r"`([A-Za-z]+): ([^`]+)`")
+TOLD = ("set when", "cleared when", "what to do")  # what a row says to users, before the cases that prove it
 SHARED = "The same for every object"
 # Whose verdicts go into which condition: a module of cases, and how the names of its cases begin.
 SUBJECTS = {
@@ -60,12 +62,11 @@ def rows() -> Iterator[Row]:
     for part, text in parts().items():
         for line in text.splitlines():
             if line.startswith("| `"):
-                reason, status, set_when, cleared_when, shown_by = (
-                    cell.strip() for cell in line.strip("|").split(" | ")
-                )
-                assert set_when, line
-                assert cleared_when, line
-                cases = re.findall(r"`([A-Za-z]+): ([^`]+)`", shown_by)
+                reason, status, *told, proved_by = (cell.strip() for cell in line.strip("|").split(" | "))
+                assert len(told) == len(TOLD), line
+                assert all(told), line
+                assert not any(CASE.search(cell) for cell in told), f"a case between words for users: {line}"
+                cases = CASE.findall(proved_by)
                 yield Row(part, reason.strip("` "), frozenset(status.split(", ")), tuple(cases))
 
 
@@ -139,9 +140,14 @@ def test_everything_that_a_case_shows_stands_on_the_page() -> None:
 
 
 def test_every_case_that_the_page_names_exists() -> None:
-    named = re.findall(r"`([A-Za-z]+): ([^`]+)`", PAGE.read_text(encoding="utf-8").replace("\n", " "))
+    named = CASE.findall(PAGE.read_text(encoding="utf-8").replace("\n", " "))
     subjects = {subject for subject, _ in proved()}
     assert [name for name in named if name[0] in subjects and name not in proved()] == []
+
+
+def test_every_table_tells_users_apart_from_proof() -> None:
+    heads = re.findall(r"^\| reason .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(heads) == {f"| reason | status | {' | '.join(TOLD)} | proved by |"}
 
 
 def test_every_condition_has_its_part_of_the_page_with_a_table() -> None:
