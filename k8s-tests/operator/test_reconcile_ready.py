@@ -58,8 +58,8 @@ def test_the_list_shows_what_people_ask_first(shop: Place, server_paths: Paths, 
     words = [str(program("kubectl", server_paths.cache)), "--kubeconfig", str(config), "get", "pp"]
     listed = subprocess.run([*words, "-n", shop.namespace], capture_output=True, text=True, check=True).stdout
     head, row = (line.split() for line in listed.splitlines())
-    assert head == ["NAME", "READY", "LAG", "REPLICAS", "LAST", "DBT", "AGE"]
-    assert row[:4] == ["ready", "True", "0", "1/1"]
+    assert head == ["NAME", "READY", "REASON", "LAG", "REPLICAS", "LAST", "DBT", "AGE"]
+    assert row[:5] == ["ready", "True", "Ready", "0", "1/1"]
 
 
 def test_everything_that_was_asked_for_is_there_and_marked_as_the_pipelines(world: World) -> None:
