@@ -28,9 +28,14 @@ ROOT = Path(__file__).parents[1]
 TILTFILE = (ROOT / "Tiltfile").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CHART = """
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: pulse-operator}}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: pulse-operator}
+spec: {template: {metadata: {labels: {app: operator, other: label}}}}
 ---
-{apiVersion: v1, kind: Service, metadata: {name: pulse-operator}}
+{apiVersion: v1, kind: Service, metadata: {name: pulse-operator}, spec: {selector: {app: operator}}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: pulse-operator}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: pulse-test}}
 """
@@ -170,7 +175,8 @@ def test_changed_code_starts_the_process_again(tilt: Tilt) -> None:
 
 def test_what_is_named_is_there(tilt: Tilt) -> None:
     there = set(tilt.workloads())
-    objects = {f"{made['metadata']['name']}:{made['kind']}".lower() for made in tilt.objects}
+    free = [made for made in tilt.objects if made not in tilt.attached()]
+    objects = {f"{made['metadata']['name']}:{made['kind']}".lower() for made in free}
     for given in tilt.all("k8s_resource"):
         assert given["workload"] in there
         assert {one.lower() for one in given.get("objects", ())} <= objects
@@ -184,8 +190,8 @@ def test_what_is_named_is_there(tilt: Tilt) -> None:
 
 def test_every_object_belongs_to_a_resource(tilt: Tilt) -> None:
     assigned = {one.lower() for given in tilt.all("k8s_resource") for one in given.get("objects", ())}
-    workloads = tilt.workloads().values()
-    left = [f"{made['metadata']['name']}:{made['kind']}" for made in tilt.objects if made not in workloads]
+    taken = [*tilt.workloads().values(), *tilt.attached()]
+    left = [f"{made['metadata']['name']}:{made['kind']}" for made in tilt.objects if made not in taken]
     assert sorted(one.lower() for one in left) == sorted(assigned)
 
 

@@ -48,6 +48,7 @@ BUILTINS = {
     "version_settings": "| check_updates constraint",
 }
 KINDS_WITH_PODS = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"}
+TEMPLATED = {"Deployment", "StatefulSet", "DaemonSet"}
 
 Render = Callable[[Mapping[str, Any]], str]
 
@@ -98,6 +99,12 @@ class Tilt:
     def workloads(self) -> dict[str, dict[str, Any]]:
         """Name that Tilt gives by itself -> the object with pods, of Kubernetes or of a kind that `k8s_kind` names."""
         return {made["metadata"]["name"]: made for made in self.objects if self._has_pods(made)}
+
+    def attached(self) -> list[dict[str, Any]]:
+        """Services of a workload's pods: Tilt puts them beside it, and then refuses them in `objects`."""
+        pods = [made["spec"]["template"]["metadata"]["labels"] for made in self.objects if made["kind"] in TEMPLATED]
+        services = [made for made in self.objects if made["kind"] == "Service"]
+        return [made for made in services if any(made["spec"]["selector"].items() <= labels.items() for labels in pods)]
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Name in Tilt's list -> the arguments of the call that says how it is to be treated."""
