@@ -102,12 +102,23 @@ def rest(shop: Shop) -> int:
 
 def test_what_the_readme_says_makes_a_pipeline_that_is_ready(shop: Shop) -> None:
     head, row = (line.split() for line in shop.kubectl("get", "pp").splitlines())
-    assert head == ["NAME", "READY", "LAG", "REPLICAS", "LAST", "DBT", "AGE"]
-    assert row[:2] == ["shop", "True"]
+    assert head == ["NAME", "READY", "REASON", "LAG", "REPLICAS", "LAST", "DBT", "AGE"]
+    assert row[:3] == ["shop", "True", "Ready"]
     assert shop.ready_pods("consumer")
     shop.until("lag", "the lag is known", lambda: shop.condition("LagKnown")[0] == "True")
-    shop.until("lag", "the list shows the lag", lambda: shop.kubectl("get", "pp").splitlines()[1].split()[2].isdigit())
+    shop.until("lag", "the list shows the lag", lambda: shop.kubectl("get", "pp").splitlines()[1].split()[3].isdigit())
     shop.until("drained", "events are stored", lambda: shop.number("select count(*) from raw.events") > 100)
+
+
+def test_an_event_of_ones_own_arrives(shop: Shop) -> None:
+    """The commands of docs/sending.md."""
+    shop.kubectl("create", "configmap", "shop-web", f"--from-file={EXAMPLES / 'producer.py'}")
+    shop.kubectl("apply", "-f", EXAMPLES / "producer.yaml")
+    shop.kubectl("wait", "--for=condition=Complete", "job/shop-web", "--timeout=120s")
+    sent = shop.kubectl("logs", "job/shop-web").split()[-1]
+    stored = f"select count(*) from raw.events where event_id = '{sent}' and user_id = 'u-1'"  # noqa: S608
+    shop.until("drained", "the event is stored", lambda: shop.number(stored))
+    shop.kubectl("delete", "-f", EXAMPLES / "producer.yaml", "--timeout=60s")
 
 
 def test_the_commands_say_that_all_is_well(shop: Shop) -> None:
@@ -211,6 +222,10 @@ def test_an_uninstall_stops_everything_and_keeps_the_pipeline(shop: Shop) -> Non
     pipeline = shop.got("pp", "shop")
     assert "finalizers" not in pipeline["metadata"]
     assert shop.named(LASTING) == lasting
+    # What else the chart's page says that stays, and the Pod of a `helm test` that passed is not among it.
+    assert shop.named("leases") == {"lease.coordination.k8s.io/pulse-operator"}
+    assert {f"secret/shop-{part}-env" for part in ("consumer", "migrate", "transform")} <= shop.named("secrets")
+    assert "pod/pulse-test" not in shop.named("pods")
     assert shop.number("select count(*) from raw.events") == before
 
 
