@@ -51,7 +51,7 @@ test: setup ## every test, with the real broker and database that the suite star
 	$(BIN)/pytest
 
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform
 
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator

@@ -16,7 +16,7 @@ from kind.commands import run, succeeds
 from pulse_local.services import jars
 
 HERE = Path(__file__).parents[1] / "platform" / "stand_in"
-PROGRAM = HERE / "program" / "stand_in"
+PROGRAM = HERE / "program" / "stand_in_operators"
 NAMESPACE = "stand-in-operators"
 READY_WAIT = "120s"
 

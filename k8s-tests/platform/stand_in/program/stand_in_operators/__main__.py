@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from confluent_kafka.admin import AdminClient
 
-from stand_in.databases import FINALIZERS, Databases
-from stand_in.kafka import Brokers
-from stand_in.kubernetes import Kubernetes, Raw
-from stand_in.objects import CLUSTER_LABEL, KAFKA_API, POSTGRES_API
-from stand_in.postgres import Servers
-from stand_in.topics import Topics
-from stand_in.users import Users
+from stand_in_operators import authority
+from stand_in_operators.databases import FINALIZERS, Databases
+from stand_in_operators.kafka import Brokers
+from stand_in_operators.kubernetes import Kubernetes, Raw
+from stand_in_operators.objects import CLUSTER_LABEL, KAFKA_API, POSTGRES_API
+from stand_in_operators.postgres import Servers
+from stand_in_operators.surviving import survive
+from stand_in_operators.topics import Topics
+from stand_in_operators.users import Users
 
 PERIOD_SECONDS = 1.0
 
@@ -30,29 +32,26 @@ class StandIn:
         self._brokers, self._servers = Brokers(kubernetes, kafka_image), Servers(kubernetes, postgres_image)
         self._topics, self._users, self._databases = Topics(kubernetes), Users(kubernetes), Databases(kubernetes)
 
-    def look(self) -> None:
-        """One look at everything."""
-        _survive(self._kafka)
-        _survive(self._postgres)
-
-    def _kafka(self) -> None:
+    def kafka(self) -> None:
+        """One look at everything of Strimzi's."""
         admins = self._brokers.keep()
         for raw, admin in _answered(self._kubernetes.listed(f"{KAFKA_API}/kafkatopics"), admins):
-            _survive(partial(self._topics.keep, raw, admin))
+            survive(partial(self._topics.keep, raw, admin))
         users = self._kubernetes.listed(f"{KAFKA_API}/kafkausers")
         for raw, admin in _answered(users, admins):
-            _survive(partial(self._users.keep, raw, admin))
+            survive(partial(self._users.keep, raw, admin))
         for admin in admins.values():
             named = {raw["metadata"]["name"] for raw, theirs in _answered(users, admins) if theirs is admin}
-            _survive(partial(self._users.forget, admin, named))
+            survive(partial(self._users.forget, admin, named))
 
-    def _postgres(self) -> None:
+    def postgres(self) -> None:
+        """One look at everything of CloudNativePG's."""
         servers = self._servers.keep()
         for plural in sorted(FINALIZERS, reverse=True):  # roles first, as a Database names its owner
             for raw in self._kubernetes.listed(f"{POSTGRES_API}/{plural}"):
                 server = servers.get((raw["metadata"]["namespace"], raw["spec"]["cluster"]["name"]))
                 if server:
-                    _survive(partial(self._databases.keep, plural, raw, server))
+                    survive(partial(self._databases.keep, plural, raw, server))
 
 
 def _answered(found: list[Raw], admins: Mapping[tuple[str, str], AdminClient]) -> Iterator[tuple[Raw, AdminClient]]:
@@ -64,20 +63,21 @@ def _answered(found: list[Raw], admins: Mapping[tuple[str, str], AdminClient]) -
             yield raw, admin
 
 
-def _survive(what: Callable[[], None]) -> None:
-    """One object that fails must not stop the others; what failed is tried again at the next look."""
-    try:
-        what()
-    except Exception:  # noqa: BLE001
-        traceback.print_exc()
-
-
 def main() -> int:
     """Runs until it is ended."""
-    stand_in = StandIn(Kubernetes(), os.environ["KAFKA_IMAGE"], os.environ["POSTGRES_IMAGE"])
+    kubernetes = Kubernetes()
+    authority.serve(kubernetes)
+    stand_in = StandIn(kubernetes, os.environ["KAFKA_IMAGE"], os.environ["POSTGRES_IMAGE"])
     print("stand-in operators of Strimzi and CloudNativePG: looking", flush=True)
+    # Each in a thread of its own: a broker that does not answer must not keep a Postgres from failing over.
+    threading.Thread(target=_forever, args=(stand_in.kafka,), daemon=True).start()
+    _forever(stand_in.postgres)
+    return 0
+
+
+def _forever(look: Callable[[], None]) -> None:
     while True:
-        stand_in.look()
+        survive(look)
         time.sleep(PERIOD_SECONDS)
 
 

@@ -21,8 +21,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from stand_in.kubernetes import Kubernetes, Raw
-from stand_in.objects import KAFKA_API, child, condition, decoded, encoded, folder, own_path
+from stand_in_operators.kubernetes import Kubernetes, Raw
+from stand_in_operators.objects import KAFKA_API, child, condition, decoded, encoded, folder, own_path
 
 SECONDS = 10.0
 _RESOURCES = {

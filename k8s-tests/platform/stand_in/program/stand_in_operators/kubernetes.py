@@ -69,6 +69,19 @@ class Kubernetes:
         metadata = {"finalizers": wanted, "resourceVersion": raw["metadata"]["resourceVersion"]}
         self._call("PATCH", path, {"metadata": metadata}, MERGE)
 
+    def change(self, path: str, patch: Raw) -> None:
+        """Changes fields of an object."""
+        self._call("PATCH", path, patch, MERGE)
+
+    def delete(self, path: str, uid: str, grace_seconds: int) -> None:
+        """Deletes this very object, if it is still there, and not one of the same name that came after it."""
+        options = {"preconditions": {"uid": uid}, "gracePeriodSeconds": grace_seconds}
+        try:
+            self._call("DELETE", path, options)
+        except RefusedError as refused:
+            if refused.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT):
+                raise
+
     def _call(self, method: str, path: str, body: Any = None, form: str = JSON) -> Raw:
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
         token = (ACCOUNT / "token").read_text()

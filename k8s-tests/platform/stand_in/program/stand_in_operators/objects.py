@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from stand_in.kubernetes import Raw
+from stand_in_operators.kubernetes import Raw
 
 KAFKA_API, POSTGRES_API = "/apis/kafka.strimzi.io/v1", "/apis/postgresql.cnpg.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stand_in.kubernetes import Kubernetes, Raw
-from stand_in.objects import child, decoded, encoded, folder
+from stand_in_operators.kubernetes import Kubernetes, Raw
+from stand_in_operators.objects import child, decoded, encoded, folder
 
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _DAYS = ("-days", "30")

@@ -6,16 +6,17 @@ import base64
 import hashlib
 import tempfile
 import uuid
+from functools import partial
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from stand_in import certificates
-from stand_in.certificates import Pair
-from stand_in.kubernetes import Kubernetes, Raw
-from stand_in.listeners import ADMIN_PORT, LOG4J, Names, properties, unsupported
-from stand_in.objects import (
+from stand_in_operators import certificates
+from stand_in_operators.certificates import Pair
+from stand_in_operators.kubernetes import Kubernetes, Raw
+from stand_in_operators.listeners import ADMIN_PORT, LOG4J, Names, properties, unsupported
+from stand_in_operators.objects import (
     CLUSTER_LABEL,
     KAFKA_API,
     RESTRICTED_CONTAINER,
@@ -25,6 +26,7 @@ from stand_in.objects import (
     folder,
     own_path,
 )
+from stand_in_operators.surviving import survive
 
 ANSWER_SECONDS = 5.0
 USER = 65532
@@ -45,7 +47,8 @@ class Brokers:
         for kafka in self._kubernetes.listed(f"{KAFKA_API}/kafkas"):
             metadata = kafka["metadata"]
             if "deletionTimestamp" not in metadata:
-                client = self._keep_one(kafka, [pool for pool in pools if _belongs(pool, metadata)])
+                theirs = [pool for pool in pools if _belongs(pool, metadata)]
+                client = survive(partial(self._keep_one, kafka, theirs))
                 if client:
                     ready[metadata["namespace"], metadata["name"]] = client
         return ready

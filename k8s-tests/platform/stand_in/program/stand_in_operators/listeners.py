@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stand_in.kubernetes import Raw
+from stand_in_operators.kubernetes import Raw
 
 ADMIN_PORT, CONTROLLER_PORT = 9091, 9090
 SERVES = ("scram-sha-512", None)

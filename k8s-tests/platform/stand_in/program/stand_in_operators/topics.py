@@ -13,8 +13,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from stand_in.kubernetes import Kubernetes, Raw
-from stand_in.objects import KAFKA_API, condition, own_path
+from stand_in_operators.kubernetes import Kubernetes, Raw
+from stand_in_operators.objects import KAFKA_API, condition, own_path
 
 FINALIZER = "strimzi.io/topic-operator"
 SECONDS = 10.0

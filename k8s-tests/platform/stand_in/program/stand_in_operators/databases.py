@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import psycopg
 from psycopg import sql
 
-from stand_in.kubernetes import Kubernetes, Raw
-from stand_in.objects import POSTGRES_API, decoded, folder, own_path
-from stand_in.postgres import Connection
+from stand_in_operators.kubernetes import Kubernetes, Raw
+from stand_in_operators.objects import POSTGRES_API, decoded, folder, own_path
+from stand_in_operators.questions import Connection
 
 FINALIZERS = {"databases": "cnpg.io/deleteDatabase", "databaseroles": "cnpg.io/deleteDatabaseRole"}
 POLICIES = {"databases": "databaseReclaimPolicy", "databaseroles": "databaseRoleReclaimPolicy"}
@@ -19,7 +21,8 @@ class Databases:
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._kubernetes = kubernetes
-        self._done: set[tuple[str, int, str]] = set()
+        # By connection, so that each new primary is told everything again.
+        self._done: WeakKeyDictionary[Connection, set[tuple[str, int, str]]] = WeakKeyDictionary()
 
     def keep(self, plural: str, raw: Raw, server: Connection) -> None:
         """Acts on one Database or DatabaseRole."""
@@ -37,7 +40,8 @@ class Databases:
             return  # what was read is old now
         secret = self._secret(raw)
         key = (metadata["uid"], metadata["generation"], secret["metadata"]["resourceVersion"] if secret else "")
-        if key in self._done and raw.get("status"):
+        done = self._done.setdefault(server, set())
+        if key in done and raw.get("status"):
             return
         try:
             if plural == "databases":
@@ -49,7 +53,7 @@ class Databases:
             self._kubernetes.tell(path, raw, said)
             return
         self._kubernetes.tell(path, raw, {"applied": True, "observedGeneration": metadata["generation"]})
-        self._done.add(key)
+        done.add(key)
 
     def _secret(self, raw: Raw) -> Raw | None:
         reference = raw["spec"].get("passwordSecret")
