@@ -59,7 +59,8 @@ class Place:
 
     def sql(self, instance: str, statement: str, database: str = "app") -> str:
         """What psql prints as the superuser in an instance of Postgres."""
-        return self.kubectl("exec", instance, "-c", "postgres", "--", "psql", "-d", database, "-Atc", statement).strip()
+        psql = ("timeout", "60", "psql", "-d", database, "-Atc", statement)  # a commit may wait for a replica forever
+        return self.kubectl("exec", instance, "-c", "postgres", "--", *psql).strip()
 
     def until(self, what: str, look: Callable[[], T | None]) -> T:
         """What `look` found, as soon as it is something. A command that fails counts as not yet."""

@@ -57,8 +57,8 @@ def test_a_replica_takes_over_with_every_commit_and_the_old_primary_follows_it(p
     place.until("the replica has taken over and both are well", lambda: is_well(place, SECOND))
     assert place.uid(FIRST) not in ("", before)
     assert place.sql(SECOND, ROWS) == "1001|1001"
-    place.sql(SECOND, "insert into kept values (1002)")  # comes back only once the other has it
     assert place.sql(FIRST, "select pg_is_in_recovery()") == "t"
+    place.sql(SECOND, "insert into kept values (1002)")  # comes back only once the other has it
     place.until("the old primary shows what the new one wrote", lambda: place.sql(FIRST, ROWS) == "1002|1002")
     with pytest.raises(CommandError, match="read-only"):
         place.sql(FIRST, "insert into kept values (1003)")
