@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults test-kind e2e kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
+.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,15 +51,16 @@ test: setup ## every test, with the real broker and database that the suite star
 	$(BIN)/pytest
 
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
 
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator
 
-test-kind: setup ## what needs a real cluster; makes one and removes it (KEEP=1 leaves it; needs Docker or root on Debian)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke
+e2e: setup ## everything on a real cluster, made for it and removed after it (KEEP=1 leaves it; needs Docker or root on Debian, and Go)
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke k8s-tests/e2e
 
-e2e: test-kind ## the same, under the name that CI calls it by
+e2e-broken: setup ## break Pulse on purpose, one promise after the other, and see the end-to-end tests fail (half an hour)
+	PYTHONPATH="tests:k8s-tests" $(BIN)/python -m broken $(BREAK)
 
 kind-up: setup ## the tests' kind cluster, with or without an image registry
 	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind up

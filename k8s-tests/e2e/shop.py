@@ -1,4 +1,4 @@
-"""The pipeline of examples/minimal.yaml as a person sees it who follows the README: kubectl, and psql in the database.
+"""A pipeline as a person sees it who follows the README: kubectl, and psql in the database.
 
 Waits have a name and an end; what does not come in time is shown with everything that might say why.
 """
@@ -21,11 +21,9 @@ from programs import program
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 COMMANDS = ROOT / ".venv" / "bin"
+SCRIPTS = Path(__file__).parent / "scripts"  # what runs inside pods
 POSTGRES = "cluster.postgresql.cnpg.io/postgres"
-RELEASES = (
-    "pulse",
-    "analytics",
-)  # where the operator runs, first and after it has moved; each is the release's name too
+BROKER = "strimzi.io/cluster=kafka,strimzi.io/kind=Kafka"
 
 # Patience costs nothing where things go well; the machine may be busy with others.
 SECONDS = {
@@ -37,6 +35,7 @@ SECONDS = {
     "drained": 180.0,  # consumers have read all that there is
     "dbt": 240.0,
     "gone": 120.0,
+    "failover": 180.0,  # the primary is missed, a replica takes over
 }
 PERIOD_SECONDS = 1.0
 
@@ -45,14 +44,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Shop:
-    """The pipeline `shop` and its namespace."""
+    """A pipeline, its namespace, and the one of its Kafka and Postgres if that is another."""
 
     cluster: Cluster
     namespace: str
+    name: str = "shop"
+    home: str = ""
+    operators: tuple[str, ...] = ()  # namespaces that may have Pulse's operator, for what is shown of a failure
 
     def kubectl(self, *words: object) -> str:
         """kubectl in the pipeline's namespace."""
         return self.cluster.kubectl("--namespace", self.namespace, *words)
+
+    def kubectl_at_home(self, *words: object) -> str:
+        """kubectl in the namespace of Kafka and Postgres."""
+        return self.cluster.kubectl("--namespace", self.home or self.namespace, *words)
 
     def pulse(self, *words: object) -> str:
         """`kubectl pulse`, the plugin as `make setup` makes it."""
@@ -71,7 +77,7 @@ class Shop:
 
     def status(self) -> dict[str, Any]:
         """The pipeline's status; empty if it has none."""
-        return (self.got("pp", "shop") or {}).get("status") or {}
+        return (self.got("pp", self.name) or {}).get("status") or {}
 
     def condition(self, name: str) -> tuple[str, str]:
         """The status and the reason of a condition."""
@@ -82,11 +88,11 @@ class Shop:
 
     def change(self, spec: Mapping[str, Any]) -> None:
         """Changes fields of the pipeline's spec."""
-        self.kubectl("patch", "pp", "shop", "--type=merge", "-p", json.dumps({"spec": spec}))
+        self.kubectl("patch", "pp", self.name, "--type=merge", "-p", json.dumps({"spec": spec}))
 
     def pods(self, component: str) -> list[dict[str, Any]]:
         """The pods of a component that are not being deleted."""
-        labels = f"app.kubernetes.io/instance=shop,app.kubernetes.io/component={component}"
+        labels = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component={component}"
         found = self.got("pods", "-l", labels) or {"items": []}
         return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
 
@@ -94,20 +100,33 @@ class Shop:
         """The names of those that are ready."""
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
 
-    def sql(self, statement: str, database: str = "shop") -> list[list[str]]:
+    def sql(self, statement: str, database: str = "") -> list[list[str]]:
         """Rows of a database, as its superuser sees them on whichever instance is the primary."""
-        primary = self.kubectl("get", POSTGRES, "-o", "jsonpath={.status.currentPrimary}")
-        psql = ("psql", "-d", database, "-At", "-F", "|", "-c", statement)
-        return [line.split("|") for line in self.kubectl("exec", primary, "-c", "postgres", "--", *psql).splitlines()]
+        psql = ("psql", "-d", database or self.name, "-At", "-F", "|", "-c", statement)
+        said = self.kubectl_at_home("exec", self.primary(), "-c", "postgres", "--", *psql)
+        return [line.split("|") for line in said.splitlines()]
+
+    def primary(self) -> str:
+        """The pod of the database that takes writes."""
+        return self.kubectl_at_home("get", POSTGRES, "-o", "jsonpath={.status.currentPrimary}")
+
+    def broker(self) -> str:
+        """The pod of the one broker."""
+        return self.kubectl_at_home("get", "pods", "-l", BROKER, "-o", "jsonpath={.items[*].metadata.name}")
 
     def number(self, statement: str) -> int:
         """The one number that a statement gives."""
         return int(self.sql(statement)[0][0])
 
-    def end_offsets(self) -> dict[int, int]:
-        """How far each partition of the events topic reaches, asked of Kafka by a consumer's own log-in."""
-        said = self.kubectl("exec", "deploy/shop-consumer", "--", "python3", "-c", _ENDS)
-        return {int(partition): end for partition, end in json.loads(said).items()}
+    def python(self, component: str, script: Path, *words: object) -> str:
+        """What a script prints that runs in a pod of the component, with its log-ins and its rights."""
+        command = ("python3", "-c", script.read_text(), *words)
+        return self.kubectl("exec", f"deploy/{self.name}-{component}", "--", *command)
+
+    def end_offsets(self, topic: str = "events") -> dict[int, int]:
+        """How far each partition of a topic reaches, asked of Kafka by a consumer's own log-in."""
+        said = json.loads(self.python("consumer", SCRIPTS / "ends.py", topic))
+        return {int(partition): end for partition, end in said.items()}
 
     def until(self, patience: str, what: str, look: Callable[[], T | None]) -> T:
         """What `look` found, as soon as it is something. A command that fails counts as not yet."""
@@ -127,11 +146,11 @@ class Shop:
 
     def until_ready(self) -> None:
         """Returns once the operator says of the latest spec that all is well."""
-        self.until("pipeline", "shop is Ready", self.is_ready)
+        self.until("pipeline", f"{self.name} is Ready", self.is_ready)
 
     def is_ready(self) -> bool:
         """Whether the operator says of the latest spec that all is well."""
-        found = self.got("pp", "shop") or {}
+        found = self.got("pp", self.name) or {}
         told = found.get("status") or {}
         current = told.get("observedGeneration") == found.get("metadata", {}).get("generation")
         return current and self.condition("Ready")[0] == "True"
@@ -140,10 +159,10 @@ class Shop:
         """Everything that might say why something did not come."""
         looks = [
             ("get", "pods,jobs,deployments,statefulsets", "-A", "-o", "wide"),
-            ("get", "pp", "shop", "-n", self.namespace, "-o", "yaml"),
+            ("get", "pp", "-n", self.namespace, "-o", "yaml"),
             ("get", "events", "-n", self.namespace, "--sort-by=.lastTimestamp"),
             *(("logs", "-n", namespace, "-l", label, "--tail=60") for namespace, label in platforms.PODS),
-            *(("logs", "-n", one, "-l", "app.kubernetes.io/component=operator", "--tail=60") for one in RELEASES),
+            *(("logs", "-n", one, "-l", "app.kubernetes.io/component=operator", "--tail=60") for one in self.operators),
         ]
         parts = ("consumer", "migrate", "simulator", "transform")
         looks += [
@@ -162,18 +181,3 @@ class Shop:
 def _is_ready(pod: Mapping[str, Any]) -> bool:
     told = pod.get("status", {}).get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in told)
-
-
-_ENDS = """
-import json, os
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import OffsetSpec
-from pulse.adapters import kafka
-from pulse.settings import ConsumerSettings
-settings = ConsumerSettings.from_env(os.environ)
-client = kafka.admin(settings.kafka)
-topic = settings.topics.events
-partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
-asked = client.list_offsets({TopicPartition(topic, number): OffsetSpec.latest() for number in partitions})
-print(json.dumps({place.partition: found.result(10).offset for place, found in asked.items()}))
-"""

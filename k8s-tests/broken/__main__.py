@@ -1,0 +1,75 @@
+"""`python -m broken [NAME…]`: breaks Pulse on purpose, one mutation after the other, and runs the tests that see it.
+
+Exits with 1 if one of them saw nothing. Minutes each, on the tests' kind cluster, which is used if it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from broken.breaking import broken_copy
+from broken.mutations import MUTATIONS, STORY, Mutation
+
+CHECKOUT = Path(__file__).parents[2]
+LIMIT_SECONDS = 1200
+
+
+def main(words: list[str]) -> int:
+    """Runs the mutations that are named, or all; the exit code."""
+    names = [one.name for one in MUTATIONS]
+    listed = "\n".join(f"  {one.name}: {one.means}" for one in MUTATIONS)
+    parser = argparse.ArgumentParser(
+        prog="python -m broken",
+        description=__doc__,
+        epilog=listed,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[*names, []], help="one of those below; all if none"
+    )
+    wanted = parser.parse_args(words).names or names
+    missed = [one for one in MUTATIONS if one.name in wanted and not _is_seen(one)]
+    for one in missed:
+        print(f"NOT SEEN: {one.name}: {one.means}")
+    return 1 if missed else 0
+
+
+def _is_seen(mutation: Mutation) -> bool:
+    print(f"{mutation.name}: {mutation.means}", flush=True)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as home:
+        copy, report = Path(home) / "pulse", Path(home) / "report.xml"
+        broken_copy(CHECKOUT, mutation, copy)
+        output = _run(copy, report, mutation)
+        failed = _failed(report)
+    seen = bool(failed & set(mutation.catches))
+    verdict = f"seen by {', '.join(sorted(failed))}" if seen else f"not seen; what failed: {sorted(failed)}\n{output}"
+    print(f"  {verdict}, after {time.monotonic() - start:.0f} s", flush=True)
+    return seen
+
+
+def _run(copy: Path, report: Path, mutation: Mutation) -> str:
+    words = [sys.executable, "-m", "pytest", "-o", "pythonpath=tests k8s-tests", f"--junitxml={report}", "-q"]
+    tests = [f"{STORY}::{name}" for name in mutation.catches]
+    done = subprocess.run(
+        [*words, *tests], cwd=copy, check=False, capture_output=True, text=True, timeout=LIMIT_SECONDS
+    )
+    return done.stdout[-4000:]
+
+
+def _failed(report: Path) -> set[str]:
+    """Tests that failed in their own body; one whose preparation failed has shown nothing."""
+    if not report.exists():
+        return set()
+    cases = ElementTree.parse(report).iter("testcase")  # noqa: S314 - our own file
+    return {case.attrib["name"] for case in cases if case.find("failure") is not None}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

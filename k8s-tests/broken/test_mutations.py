@@ -1,0 +1,49 @@
+"""That each mutation fits the code of today and breaks nothing but what it means to, and that the page names it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from broken.breaking import DoesNotFitError, broken, broken_copy
+from broken.mutations import MUTATIONS, STORY, Edit, Mutation
+
+CHECKOUT = Path(__file__).parents[2]
+EACH = pytest.mark.parametrize("mutation", MUTATIONS, ids=[one.name for one in MUTATIONS])
+
+
+@EACH
+def test_a_mutation_fits_the_code_and_is_still_python(mutation: Mutation, tmp_path: Path) -> None:
+    broken_copy(CHECKOUT, mutation, tmp_path)
+    for name in {edit.file for edit in mutation.edits}:
+        text = (tmp_path / name).read_text()
+        ast.parse(text)
+        assert text != (CHECKOUT / name).read_text()
+
+
+@EACH
+def test_the_tests_that_have_to_see_it_exist(mutation: Mutation) -> None:
+    tree = ast.parse((CHECKOUT / STORY).read_text())
+    there = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
+    assert mutation.catches
+    assert set(mutation.catches) <= there
+
+
+@EACH
+def test_the_page_says_which_test_sees_it(mutation: Mutation) -> None:
+    rows = [
+        line
+        for line in (CHECKOUT / "docs" / "failure-modes.md").read_text().splitlines()
+        if f"`{mutation.name}`" in line
+    ]
+    assert len(rows) == 1, f"docs/failure-modes.md has {len(rows)} rows about {mutation.name}"
+    assert mutation.means in rows[0]
+    assert all(f"`{name}`" in rows[0] for name in mutation.catches)
+
+
+def test_code_that_is_not_what_it_was_made_for_is_refused() -> None:
+    with pytest.raises(DoesNotFitError, match="0 times"):
+        broken("nothing", Edit("file", "something", "else"))
+    with pytest.raises(DoesNotFitError, match="2 times"):
+        broken("once, once", Edit("file", "once", "never"))
