@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,12 @@ def works(crew: Crew, place: Place, one: Hired, suffix: str) -> None:
     before = len(one.client.writes)
     place.remove(ref)
     place.until_there(ref, lambda raw: raw["metadata"]["uid"] != uid)
-    assert any(what.endswith(ref.path) for what in one.client.writes[before:]), crew.said()
+    # The gate notes a write when it has been answered, which is after the API server shows it.
+    until("child", "it was that one's", lambda: _wrote(one.client.writes[before:], ref), crew.said)
+
+
+def _wrote(writes: Sequence[str], ref: objects.Ref) -> bool:
+    return any(what.endswith(ref.path) for what in writes)
 
 
 def test_one_works_and_the_other_only_waits(crew: Crew, shop: Place) -> None:
