@@ -12,7 +12,7 @@ REPOSITORY ?= pulse
 .PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: requirements.lock requirements/uv.txt Makefile $(addsuffix /pyproject.toml,$(MEMBERS))
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pulse needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Say make PY=python3.11 (or newer).")'

@@ -84,7 +84,7 @@ def shell_lines(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     commands = {*subcommands.OWN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))}
     for line in shell_lines(page):
         words = [word for word in line.split() if "=" not in word or word.startswith("-")]

@@ -284,7 +284,7 @@ def test_load_and_rest_are_specs_that_the_operator_takes(tilt: Tilt) -> None:
 
 
 def test_commands_of_make_exist(tilt: Tilt) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
     made = [given["cmd"] for given in tilt.all("local_resource") if given["cmd"][0] != "kubectl"]
     assert made, "the platform is made by make"
     for program, *wanted in made:

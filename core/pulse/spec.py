@@ -261,10 +261,14 @@ class Scaling(Part, frozen=True):
     target_drain_time: Annotated[str, _text("Time within which a backlog should be worked off.", _DURATION, 16, 2)] = (
         "5m"
     )
+    scale_down_delay: Annotated[
+        str, _text("Time for which fewer must be enough before any is taken away.", _DURATION, 16, 2)
+    ] = "10m"
 
     rules = (
         Rule("self.min <= self.max", "min must not be larger than max", lambda scaling: scaling.min <= scaling.max),
         within("target_drain_time", "8760h"),
+        within("scale_down_delay", "24h"),
     )
 
 

@@ -108,6 +108,7 @@ def test_what_may_change_can_change(installed: ApiServer, stored: dict[str, Any]
         ("transform.lateAfter", "0s", "lateAfter must be longer than 0"),
         ("consumer.batch.linger", "2m", "linger must be longer than 0 and at most 60s"),
         ("consumer.scaling.targetDrainTime", "0m", "targetDrainTime must be longer than 0"),
+        ("consumer.scaling.scaleDownDelay", "0s", "scaleDownDelay must be longer than 0"),
         ("deletionPolicy", "Perhaps", "Unsupported value"),
     ],
 )

@@ -48,6 +48,7 @@ LOG_IN = "a SASL protocol needs mechanism and secretRef"
 PREFIX = "rolePrefix must not be pg or cnpg, nor begin with pg_ or cnpg_"
 LINGER = "linger must be longer than 0 and at most 60s"
 DRAIN = "targetDrainTime must be longer than 0 and at most 8760h"
+DOWN = "scaleDownDelay must be longer than 0 and at most 24h"
 GAP = "sessionGap must be longer than 0 and at most 24h"
 LATE = "lateAfter must be longer than 0 and at most 8760h"
 IDLE = "consumer.scaling.max must not be larger than source.strimzi.partitions: further consumers would idle"
@@ -70,6 +71,7 @@ BROKEN = [
     Case(scaling(min=4), "min must not be larger than max"),
     Case(scaling(min=2, max=1), "min must not be larger than max"),
     *(Case(scaling(targetDrainTime=text), DRAIN) for text in ("0m", "8761h", "9999999h")),
+    *(Case(scaling(scaleDownDelay=text), DOWN) for text in ("0m", "25h", "9999999h")),
     *(Case({"transform": {"sessionGap": text}}, GAP) for text in ("0ms", "24h1ms", "25h", "86401s")),
     *(Case({"transform": {"lateAfter": text}}, LATE) for text in ("0s", "8760h1s", "9999999h")),
     Case(scaling(max=7), IDLE),
@@ -87,7 +89,7 @@ GOOD = [
     Case({"sink": {"external": {**DSN, "rolePrefix": "pgx"}}}),
     Case({"consumer": {"batch": {"linger": "60s"}}}),
     Case({"consumer": {"batch": {"linger": "59s1000ms"}}}),
-    Case(scaling(min=3, max=3, targetDrainTime="8760h")),
+    Case(scaling(min=3, max=3, targetDrainTime="8760h", scaleDownDelay="24h")),
     Case(scaling(min=0, max=6)),
     Case({"transform": {"sessionGap": "24h", "lateAfter": "1ms", "schedule": "@hourly", "timeZone": "Europe/Zurich"}}),
 ]

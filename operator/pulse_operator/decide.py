@@ -37,4 +37,5 @@ def scaling_policy(spec: PipelineSpec) -> scaling.Policy:
         maximum=wanted.max,
         target_lag_per_replica=wanted.target_lag_per_replica,
         target_drain_seconds=duration(wanted.target_drain_time).total_seconds(),
+        scale_down_seconds=duration(wanted.scale_down_delay).total_seconds(),
     )

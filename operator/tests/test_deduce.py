@@ -128,7 +128,10 @@ def test_a_suspension_is_told_before_the_autoscaler() -> None:
 
 
 def test_the_policy_is_the_specs() -> None:
-    wanted = {"mode": "Recommend", "min": 2, "max": 5, "targetLagPerReplica": 7, "targetDrainTime": "2m30s"}
+    wanted = {
+        **{"mode": "Recommend", "min": 2, "max": 5, "targetLagPerReplica": 7},
+        **{"targetDrainTime": "2m30s", "scaleDownDelay": "30s"},
+    }
     assert scaling_policy(pipeline(consumer={"scaling": wanted}).spec) == scaling.Policy(
         partitions=6,
         mode=scaling.Mode.RECOMMEND,
@@ -136,6 +139,7 @@ def test_the_policy_is_the_specs() -> None:
         maximum=5,
         target_lag_per_replica=7,
         target_drain_seconds=150.0,
+        scale_down_seconds=30.0,
     )
     assert scaling_policy(pipeline(EXTERNAL).spec).partitions == 1
 
