@@ -74,13 +74,8 @@ def test_what_the_readme_says_makes_a_pipeline_that_is_ready(shop: Shop) -> None
     assert row[:3] == ["shop", "True", "Ready"]
     assert shop.ready_pods("consumer")
     shop.until("lag", "the lag is known", lambda: shop.condition("LagKnown")[0] == "True")
-<<<<<<< HEAD:k8s-tests/smoke/test_install.py
     shop.until("lag", "the list shows the lag", lambda: shop.kubectl("get", "pp").splitlines()[1].split()[3].isdigit())
-    shop.until("drained", "events are stored", lambda: shop.number("select count(*) from raw.events") > 100)
-=======
-    shop.until("lag", "the list shows the lag", lambda: shop.kubectl("get", "pp").splitlines()[1].split()[2].isdigit())
     shop.until("drained", "events are stored", lambda: events(shop) > 100)
->>>>>>> f0860eb (test(e2e): faults under load, two pipelines, and mutations that the suite must see):k8s-tests/e2e/test_install.py
 
 
 def test_an_event_of_ones_own_arrives(shop: Shop) -> None:
@@ -215,15 +210,11 @@ def test_an_uninstall_stops_everything_and_keeps_the_pipeline(shop: Shop) -> Non
     pipeline = shop.got("pp", "shop")
     assert "finalizers" not in pipeline["metadata"]
     assert shop.named(LASTING) == lasting
-<<<<<<< HEAD:k8s-tests/smoke/test_install.py
     # What else the chart's page says that stays, and the Pod of a `helm test` that passed is not among it.
     assert shop.named("leases") == {"lease.coordination.k8s.io/pulse-operator"}
     assert {f"secret/shop-{part}-env" for part in ("consumer", "migrate", "transform")} <= shop.named("secrets")
     assert "pod/pulse-test" not in shop.named("pods")
-    assert shop.number("select count(*) from raw.events") == before
-=======
     assert events(shop) == before
->>>>>>> f0860eb (test(e2e): faults under load, two pipelines, and mutations that the suite must see):k8s-tests/e2e/test_install.py
 
 
 def test_another_release_elsewhere_goes_on_with_it(shop: Shop) -> None:

@@ -129,8 +129,12 @@ def test_a_suspension_is_told_before_the_autoscaler() -> None:
 
 def test_the_policy_is_the_specs() -> None:
     wanted = {
-        **{"mode": "Recommend", "min": 2, "max": 5, "targetLagPerReplica": 7},
-        **{"targetDrainTime": "2m30s", "scaleDownDelay": "30s"},
+        "mode": "Recommend",
+        "min": 2,
+        "max": 5,
+        "targetLagPerReplica": 7,
+        "targetDrainTime": "2m30s",
+        "scaleDownDelay": "30s",
     }
     assert scaling_policy(pipeline(consumer={"scaling": wanted}).spec) == scaling.Policy(
         partitions=6,
