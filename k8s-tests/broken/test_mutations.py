@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -18,14 +18,13 @@ def test_a_mutation_fits_the_code_and_is_still_python(mutation: Mutation, tmp_pa
     broken_copy(CHECKOUT, mutation, tmp_path)
     for name in {edit.file for edit in mutation.edits}:
         text = (tmp_path / name).read_text()
-        ast.parse(text)
+        compile(text, name, "exec")
         assert text != (CHECKOUT / name).read_text()
 
 
 @EACH
 def test_the_tests_that_have_to_see_it_exist(mutation: Mutation) -> None:
-    tree = ast.parse((CHECKOUT / STORY).read_text())
-    there = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
+    there = set(re.findall(r"^def (\w+)", (CHECKOUT / STORY).read_text(), re.MULTILINE))
     assert mutation.catches
     assert set(mutation.catches) <= there
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -86,13 +87,18 @@ def places(world: World) -> Iterator[dict[str, Place]]:
 def test_replicas_follow_the_lag_and_an_event_says_why(places: dict[str, Place]) -> None:
     place = places["auto"]
     place.until("three consumers are asked for", lambda: _replicas(place) == 3, "scaling")
-    (event,) = place.until("an event tells", lambda: place.events("Scaled"), "event")
-    assert "from 1 to 3 replicas. LagAbove: 1 -> 3: lag 1" in event["message"]
+    # In one step, or in two on a machine that was too busy to show the whole lag at first.
+    told = place.until("an event tells", lambda: _told(place, "to 3 replicas"), "event")
+    assert re.search(r"from [12] to 3 replicas\. LagAbove: [12] -> 3: lag 1", told), told
     place.until("they run", lambda: place.status()["replicas"].get("summary") == "3/3")
     place.until_condition("ScalingLimited", "False", "NotLimited")
     lag = place.until("the lag is told", lambda: place.status().get("lag"))
     assert LAG / 2 < lag["total"] <= LAG
     assert len(lag["partitions"]) == PARTITIONS
+
+
+def _told(place: Place, words: str) -> str:
+    return next((event["message"] for event in place.events("Scaled") if words in event["message"]), "")
 
 
 def test_recommend_only_says_what_it_would_do(places: dict[str, Place]) -> None:
