@@ -16,6 +16,7 @@ from pulse.errors import Retry
 from pulse.settings import ConsumerSettings
 from pulse_consumer.breaker import Breaker
 from pulse_consumer.session import Session
+from pulse_consumer.stall import StallWatch
 from pulse_consumer.status import Status
 
 
@@ -26,11 +27,11 @@ def run(settings: ConsumerSettings) -> None:
     status = Status()
     health = HealthServer(settings.health_port, status.alive, status.ready)
     log.info("consumer_started", topic=settings.topics.events, health_port=health.port)
-    breaker = Breaker(settings.breaker_ratio, settings.breaker_window)
+    breaker, stall = Breaker(settings.breaker_ratio, settings.breaker_window), StallWatch()
     waits = delays(random.random)
     try:
         while not stop.is_set():
-            waits = _one_session(settings, log, status, breaker, stop, waits)
+            waits = _one_session(settings, log, status, (breaker, stall), stop, waits)
     finally:
         health.close()
     log.info("consumer_stopped")
@@ -40,14 +41,17 @@ def _one_session(
     settings: ConsumerSettings,
     log: structlog.stdlib.BoundLogger,
     status: Status,
-    breaker: Breaker,
+    lasting: tuple[Breaker, StallWatch],
     stop: threading.Event,
     waits: Iterator[float],
 ) -> Iterator[float]:
-    """Runs a session to its end. The waits before the next one: shorter again after a session that came to work."""
+    """Runs a session to its end; `lasting` is what it leaves to the next.
+
+    Returns the waits before the next one, shorter again after a session that came to work.
+    """
     session: Session | None = None
     try:
-        session = Session(settings, log, status, breaker)
+        session = Session(settings, log, status, *lasting)
         session.run(stop)
     except Retry as failed:
         status.turned()

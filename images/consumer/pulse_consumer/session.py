@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from pulse.adapters import kafka, logs, metrics, postgres
 from pulse.backoff import delays
-from pulse.errors import PulseError, Retry
+from pulse.errors import KafkaUnavailable, PulseError, Retry
 from pulse.events import EventDecoder
 from pulse.settings import ConsumerSettings
 from pulse_consumer import offsets, subscription
@@ -30,6 +30,7 @@ from pulse_consumer.intake import Intake
 from pulse_consumer.offsets import Source
 from pulse_consumer.pump import Pump
 from pulse_consumer.record import Record
+from pulse_consumer.stall import StallWatch
 from pulse_consumer.status import Status
 from pulse_consumer.writer import Writer, Written
 
@@ -47,12 +48,19 @@ class Session:
     """Joins the group on construction. Raises Retry when a new session may go on, Stop when a person has to act."""
 
     def __init__(
-        self, settings: ConsumerSettings, log: structlog.stdlib.BoundLogger, status: Status, breaker: Breaker
+        self,
+        settings: ConsumerSettings,
+        log: structlog.stdlib.BoundLogger,
+        status: Status,
+        breaker: Breaker,
+        stall: StallWatch,
     ) -> None:
         self._settings = settings
         self._log = log
         self._status = status
         self._breaker = breaker
+        self._stall = stall
+        self._stall.note(time.monotonic())
         self._admin = kafka.admin(settings.kafka)
         self._source = Source(
             settings.topics.group, settings.topics.events, kafka.topic_id(self._admin, settings.topics.events)
@@ -102,6 +110,7 @@ class Session:
             self._hold()
         else:
             self._poll(room, self._limits.linger.total_seconds())
+            self._look_for_a_stall()
 
     def _write_or_confirm(self) -> None:
         """Hands the batch over if it is due; an owner with nothing to write looks whether it still is the owner."""
@@ -122,6 +131,24 @@ class Session:
         if was_empty:
             self._batch.started_at = time.monotonic() - (seconds if len(found) < room else 0.0)
         self._intake.add(self._batch, found)
+        if found or self._paused:
+            self._stall.note(time.monotonic())
+
+    def _look_for_a_stall(self) -> None:
+        """KafkaUnavailable if records wait and none came for long: another client has to be made."""
+        held = {number: position.next_offset for number, position in self._intake.positions.items()}
+        if not held or not self._stall.due(time.monotonic()):
+            return
+        try:
+            ends = subscription.ends(self._settings.kafka, self._source.topic, held)
+        except KafkaUnavailable:
+            return  # nobody can read; looked again later
+        waiting = self._stall.unread(held, ends)
+        if waiting:
+            raise KafkaUnavailable(
+                f"The Kafka client delivers nothing although {sum(waiting.values())} records wait in partitions "
+                f"{sorted(waiting)}. A new one is made."
+            )
 
     def _hold(self) -> None:
         """The batch is full and the one before is still being written: wait, and poll on if that takes long."""

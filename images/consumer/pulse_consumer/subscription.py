@@ -10,6 +10,7 @@ from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
@@ -19,12 +20,13 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from pulse.adapters import kafka
 from pulse.errors import KafkaUnavailable, OffsetsDisagree, Stop
-from pulse.settings import ConsumerSettings
+from pulse.settings import ConsumerSettings, KafkaSettings
 from pulse_consumer.offsets import Bounds
 from pulse_consumer.record import Record
 
 # A revoke waits for the batch in flight, and an outage of the database must not cost the membership.
 MAX_POLL_INTERVAL_MS = 300_000
+_ENDS_SECONDS = 5.0  # the loop waits for this answer
 
 
 def consumer(settings: ConsumerSettings, max_message_bytes: int, library_log: logging.Logger) -> Consumer:
@@ -104,9 +106,19 @@ def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[i
     return {partition: Bounds(low[partition], high[partition]) for partition in low}
 
 
-def _offsets(client: AdminClient, asked: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+def ends(settings: KafkaSettings, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """How far a reader of each partition can come now, asked by a client of its own: the consumer's is in doubt."""
+    asked = [TopicPartition(topic, partition) for partition in partitions]
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    readable = IsolationLevel.READ_COMMITTED  # what an open transaction holds back is not waiting
+    return _offsets(kafka.admin(settings), asked, latest, request_timeout=_ENDS_SECONDS, isolation_level=readable)
+
+
+def _offsets(client: AdminClient, asked: list[TopicPartition], spec: OffsetSpec, **options: Any) -> dict[int, int]:
     try:
-        futures = client.list_offsets(dict.fromkeys(asked, spec), request_timeout=kafka.ADMIN_TIMEOUT_SECONDS)
+        futures = client.list_offsets(
+            dict.fromkeys(asked, spec), **{"request_timeout": kafka.ADMIN_TIMEOUT_SECONDS, **options}
+        )
         return {place.partition: future.result().offset for place, future in futures.items()}
     except KafkaException as failed:
         raise KafkaUnavailable(f"Asking for the bounds of the log: {failed.args[0].str()}") from failed

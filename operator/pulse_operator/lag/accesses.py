@@ -22,6 +22,9 @@ UNUSED_SECONDS = 300.0
 # They only wait. More accesses than this that are all silent would take turns, those that answered last time first.
 _THREADS = 128
 
+# One silent look may be the broker's; a client that is silent for so many in a row is replaced for the next.
+_MUTE_LOOKS = 2
+
 Groups = Mapping[KafkaAccess, Collection[Wanted]]
 Settings = Mapping[str, Mapping[str, str] | Unknown]
 
@@ -63,6 +66,7 @@ class _Access:
         self.used = 0.0
         self.failed = False
         self._connection: Connection | None = None
+        self._mute = 0
         self._memory = Memory()
 
     def look(self, wanted: Collection[Wanted], now: float) -> dict[Wanted, Answer]:
@@ -80,7 +84,18 @@ class _Access:
         self.failed = all(isinstance(told, Unknown) for told in answers.values())
         if not self.failed:
             self._connection.forget_errors()
+        self._give_up_a_mute_client()
         return answers
+
+    def _give_up_a_mute_client(self) -> None:
+        """A client can lose its brokers for good, as when all come back under other addresses. A new one finds them."""
+        if self._connection is None or not (self.failed and self._connection.silent):
+            self._mute = 0
+            return
+        self._connection.silent = False
+        self._mute += 1
+        if self._mute >= _MUTE_LOOKS:
+            self._connection, self._mute = None, 0
 
     def settings(self, topics: Collection[str]) -> dict[str, Mapping[str, str] | Unknown]:
         """The settings of these topics; never raises for what a broker or a setting can do."""

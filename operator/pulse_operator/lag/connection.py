@@ -57,6 +57,7 @@ class Connection:
         self._user = f"user {access.username}" if access.username else "this client"
         # The client must not be reachable from its own callback: it would then outlive its last use.
         self._errors: deque[KafkaError] = deque(maxlen=_ERRORS_KEPT)
+        self.silent = False  # whether a question was left without an answer, since this was last set
         config = {**access_config(access), **QUIET, **_PATIENCE, "error_cb": self._errors.append}
         self._client = AdminClient(config)
 
@@ -172,6 +173,7 @@ class Connection:
         return self._silence() if answer.is_silence(error) else explained(name, self._user, error)
 
     def _silence(self) -> Unknown:
+        self.silent = True
         self._client.poll(0)  # hands the connection's errors over
         error = answer.most_telling(self._errors)
         if error is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -123,3 +125,24 @@ def test_clients_are_shared_and_closed_when_nobody_uses_them_any_more(kafka: Kaf
     assert clients() == before + 1, "a client that may soon be used again was closed"
     accesses.read({}, 10.0 + UNUSED_SECONDS)
     assert clients() == before
+
+
+def test_a_client_that_stays_mute_is_replaced(kafka: Kafka) -> None:
+    """It may have lost its brokers for good."""
+    before, accesses = clients(), Accesses()
+    asked = {Wanted("nobody-made-this", "one-consumer")}
+    os.kill(kafka.broker.process.pid, signal.SIGSTOP)
+    try:
+        (first,) = accesses.read({kafka.access: asked}, 0.0)[kafka.access].values()
+        assert clients() == before + 1, "one silence may be the broker's"
+        (second,) = accesses.read({kafka.access: asked}, 10.0)[kafka.access].values()
+    finally:
+        os.kill(kafka.broker.process.pid, signal.SIGCONT)
+    assert (kind(first), kind(second)) == ("TimedOut", "TimedOut")
+    assert clients() == before
+    last = settled(
+        lambda: accesses.read({kafka.access: asked}, 20.0)[kafka.access].popitem()[1],
+        lambda answer: kind(answer) == "NoTopic",
+    )
+    assert kind(last) == "NoTopic"
+    assert clients() == before + 1

@@ -1,0 +1,88 @@
+"""A consumer whose Kafka client has gone deaf makes a new one, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from kit.documents import numbered
+from kit.pipeline import Pipeline
+
+from pulse.errors import KafkaUnavailable
+from pulse_consumer import stall
+from pulse_consumer.breaker import Breaker
+from pulse_consumer.session import Session
+from pulse_consumer.stall import StallWatch
+from pulse_consumer.status import Status
+
+pytestmark = pytest.mark.integration
+
+
+class Running:
+    """A session in a thread; how it ended. Its client can be made deaf."""
+
+    def __init__(self, pipeline: Pipeline, watch: StallWatch) -> None:
+        settings = pipeline.settings()
+        log = structlog.stdlib.get_logger()
+        breaker = Breaker(settings.breaker_ratio, settings.breaker_window)
+        self.session = Session(settings, log, Status(), breaker, watch)
+        self.stop = threading.Event()
+        self.failure: Exception | None = None
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.session.run(self.stop)
+        except KafkaUnavailable as failed:
+            self.failure = failed
+
+    def deafen(self) -> None:
+        """As a client that lost its broker: it is in its group, and it delivers nothing."""
+        client = self.session._kafka
+        client.pause(client.assignment())
+
+    def end(self) -> None:
+        self.stop.set()
+        self.thread.join(60)
+        self.session.close()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[StallWatch]:
+    monkeypatch.setattr(stall, "STALL_SECONDS", 1.0)
+    yield StallWatch()
+
+
+def test_a_deaf_client_is_replaced_and_the_next_one_reads_on(pipeline: Pipeline, quick: StallWatch) -> None:
+    first = Running(pipeline, quick)
+    try:
+        pipeline.produce(numbered(20))
+        pipeline.wait_until_caught_up()
+        first.deafen()
+        pipeline.produce(numbered(20, first=20))
+        first.thread.join(60)
+        assert "delivers nothing although 20 records wait" in str(first.failure)
+    finally:
+        first.end()
+    second = Running(pipeline, quick)
+    try:
+        pipeline.wait_until_caught_up()
+    finally:
+        second.end()
+    assert second.failure is None
+    assert pipeline.sums()["inserted"] == pipeline.number("select count(*) from raw.events") == 40
+
+
+def test_a_client_that_has_read_everything_is_left_alone(pipeline: Pipeline, quick: StallWatch) -> None:
+    pipeline.produce(numbered(5))
+    running = Running(pipeline, quick)
+    try:
+        pipeline.wait_until_caught_up()
+        running.thread.join(4)  # several looks
+        assert running.thread.is_alive()
+        assert running.failure is None
+    finally:
+        running.end()
