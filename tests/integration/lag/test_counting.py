@@ -138,7 +138,8 @@ def test_a_client_that_stays_mute_is_replaced(kafka: Kafka) -> None:
         (second,) = accesses.read({kafka.access: asked}, 10.0)[kafka.access].values()
     finally:
         os.kill(kafka.broker.process.pid, signal.SIGCONT)
-    assert (kind(first), kind(second)) == ("TimedOut", "TimedOut")
+    assert kind(first) == "TimedOut"
+    assert kind(second) in ("TimedOut", "Unreachable"), "the client may have tried to connect meanwhile"
     assert clients() == before
     last = settled(
         lambda: accesses.read({kafka.access: asked}, 20.0)[kafka.access].popitem()[1],
