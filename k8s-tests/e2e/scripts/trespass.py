@@ -21,14 +21,15 @@ topic, database = sys.argv[1:]
 def read_topic() -> str:
     config = {**kafka.client_config(settings.kafka), "group.id": settings.topics.group, "enable.auto.commit": False}
     reader = Consumer(config)
-    reader.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     try:
+        refused = reader.list_topics(topic, timeout=30).topics[topic].error
+        if refused is not None:
+            return str(refused.name())
+        reader.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
         record = reader.poll(30)
+        return "no answer" if record is None else "a record"
     finally:
         reader.close()
-    if record is None:
-        return "no answer"
-    return str(record.error().name()) if record.error() else "a record"
 
 
 def read_database() -> str:
