@@ -6,6 +6,7 @@ A built program is kept under a name made of what it was built from, so a new ve
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -78,7 +79,11 @@ def program(name: str, cache: Path) -> Path:
     built = cache / "kubernetes" / f"{name}-{source.fingerprint()}"
     if not built.exists():
         built.parent.mkdir(parents=True, exist_ok=True)
-        _build(name, source, built)
+        # Suites run side by side, and minutes of compiling are not to be spent twice.
+        with built.with_suffix(".lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if not built.exists():
+                _build(name, source, built)
     return built
 
 
@@ -88,7 +93,6 @@ def _build(name: str, source: Source, target: Path) -> None:
     print(f"building {name} from its Go modules, once per machine", flush=True)
     environment = {**os.environ, "CGO_ENABLED": "0"}
     flags = ["-trimpath", "-ldflags", source.flags]
-    # Another run may build the same program at this moment; whoever is last wins, with the same bytes.
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
         if source.folder:
             words = ["go", "build", *flags, "-o", f"{directory}/{name}", source.package]
