@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from charts import CHART
-from e2e.ledger import account, audit, events, flows
+from e2e.ledger import audit, events, flows, rest
 from e2e.shop import EXAMPLES, SCRIPTS, Shop
 from kind.cluster import Cluster
 from kind.commands import CommandError, run
@@ -192,7 +192,7 @@ def test_a_pipeline_that_rests_or_goes_leaves_the_other_alone(shop: Shop, blog: 
     shop.until_ready()
     assert _uids(shop.pods("consumer")) == pods
     assert events(blog) == kept
-    account(shop)
+    rest(shop)
 
 
 def test_the_operator_reads_the_secrets_of_no_other_namespace(shop: Shop) -> None:

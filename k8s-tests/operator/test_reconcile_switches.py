@@ -37,6 +37,10 @@ def test_a_new_pipeline_that_is_suspended_gets_its_schema_and_no_consumer(world:
     assert place.status()["phase"] == "Suspended"
 
 
+def _message(place: Place, condition: str) -> str:
+    return next((one["message"] for one in place.status().get("conditions", ()) if one["type"] == condition), "")
+
+
 def test_a_pipeline_that_is_resumed_before_it_has_its_schema_says_what_dbt_waits_for(world: World) -> None:
     place = world.place("resumed-early")
     world.nodes.decide("resumed-early", "migrate", STARTING)
@@ -44,8 +48,9 @@ def test_a_pipeline_that_is_resumed_before_it_has_its_schema_says_what_dbt_waits
     cron = place.ref(objects.CRON_JOB, "transform")
     place.until_there(cron, lambda raw: raw["spec"]["suspend"] is True)
     place.apply(suspend=False)
-    message = place.until_condition("TransformFresh", "Unknown", "Blocked")
-    assert message == f"{cron} waits for SchemaMigrated (Migrating) to be resumed."
+    said = f"{cron} waits for SchemaMigrated (Migrating) to be resumed."
+    place.until("it says what it waits for", lambda: _message(place, "TransformFresh") == said, "ready")
+    place.until_condition("TransformFresh", "Unknown", "Blocked")
     place.until_condition("ConsumerAvailable", "False", "Blocked")
     place.stays("dbt rests", lambda: place.there(cron)["spec"]["suspend"] is True)
     world.nodes.decide("resumed-early", "migrate", SUCCEEDED)

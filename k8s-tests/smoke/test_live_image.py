@@ -79,7 +79,7 @@ def logs(container: str) -> str:
 
 def runs(container: str) -> bool:
     """Whether the command itself has started, below what stands before it."""
-    return "/opt/pulse/bin/pulse-simulator" in run("docker", "top", container)
+    return "/opt/pulse/bin/pulse-simulator" in run("docker", "top", container, "-ww", "-eo", "pid,args")
 
 
 def test_changed_code_runs_in_the_same_container_after_the_command_of_the_tiltfile(
