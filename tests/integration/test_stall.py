@@ -39,10 +39,10 @@ class Running:
         except KafkaUnavailable as failed:
             self.failure = failed
 
-    def deafen(self) -> None:
-        """As a client that lost its broker: it is in its group, and it delivers nothing."""
+    def deafen(self, *partitions: int) -> None:
+        """As a client that lost a broker: it is in its group, and delivers nothing of these partitions, or of all."""
         client = self.session._kafka
-        client.pause(client.assignment())
+        client.pause([place for place in client.assignment() if not partitions or place.partition in partitions])
 
     def end(self) -> None:
         self.stop.set()
@@ -52,7 +52,7 @@ class Running:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[StallWatch]:
-    monkeypatch.setattr(stall, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(stall, "LOOK_SECONDS", 1.0)
     yield StallWatch()
 
 
@@ -74,6 +74,26 @@ def test_a_deaf_client_is_replaced_and_the_next_one_reads_on(pipeline: Pipeline,
         second.end()
     assert second.failure is None
     assert pipeline.sums()["inserted"] == pipeline.number("select count(*) from raw.events") == 40
+
+
+def test_a_client_that_is_deaf_for_one_partition_is_replaced_although_others_flow(
+    pipeline: Pipeline, quick: StallWatch
+) -> None:
+    running = Running(pipeline, quick)
+    try:
+        pipeline.produce(numbered(20), partition=0)
+        pipeline.wait_until_caught_up()
+        running.deafen(0)
+        pipeline.produce(numbered(20, first=20), partition=0)
+
+        def flows_until_it_ends() -> bool:
+            pipeline.produce(numbered(1, with_ids=False), partition=1)
+            return not running.thread.is_alive()
+
+        pipeline.wait_for(flows_until_it_ends, lambda: running.failure)
+        assert "20 records wait in partitions [0]" in str(running.failure)
+    finally:
+        running.end()
 
 
 def test_a_client_that_has_read_everything_is_left_alone(pipeline: Pipeline, quick: StallWatch) -> None:

@@ -60,7 +60,7 @@ class Session:
         self._status = status
         self._breaker = breaker
         self._stall = stall
-        self._stall.note(time.monotonic())
+        self._stall.begin(time.monotonic())
         self._admin = kafka.admin(settings.kafka)
         self._source = Source(
             settings.topics.group, settings.topics.events, kafka.topic_id(self._admin, settings.topics.events)
@@ -131,19 +131,18 @@ class Session:
         if was_empty:
             self._batch.started_at = time.monotonic() - (seconds if len(found) < room else 0.0)
         self._intake.add(self._batch, found)
-        if found or self._paused:
-            self._stall.note(time.monotonic())
 
     def _look_for_a_stall(self) -> None:
-        """KafkaUnavailable if records wait and none came for long: another client has to be made."""
+        """KafkaUnavailable if records wait in a partition and none came for long: another client has to be made."""
         held = {number: position.next_offset for number, position in self._intake.positions.items()}
-        if not held or not self._stall.due(time.monotonic()):
+        silent = self._stall.silent(held, time.monotonic())
+        if not silent:
             return
         try:
-            ends = subscription.ends(self._settings.kafka, self._source.topic, held)
+            ends = subscription.ends(self._settings.kafka, self._source.topic, silent)
         except KafkaUnavailable:
             return  # nobody can read; looked again later
-        waiting = self._stall.unread(held, ends)
+        waiting = self._stall.unread(silent, ends)
         if waiting:
             raise KafkaUnavailable(
                 f"The Kafka client delivers nothing although {sum(waiting.values())} records wait in partitions "
@@ -172,6 +171,7 @@ class Session:
         if self._paused:
             self._paused = False
             self._guarded(lambda: self._kafka.resume(self._kafka.assignment()))
+            self._stall.begin(time.monotonic())
             self._log.info("reading_resumed")
 
     def _report(self, written: Written, seconds: float) -> None:

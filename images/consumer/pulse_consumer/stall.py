@@ -9,36 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-STALL_SECONDS = 30.0  # without a record, before it is looked whether any waits
+LOOK_SECONDS = 15.0  # from one look to the next; three of them find a client that is deaf
 
 
 class StallWatch:
-    """Outlives sessions, so that what a new client cannot read either ends no further one."""
+    """Partition by partition, as a client may have lost one broker of several. Outlives sessions, so that what a new
+    client cannot read either ends no further one."""
 
     def __init__(self) -> None:
-        self._since = 0.0
-        self._known: dict[int, int] = {}
+        self._told: dict[int, int] = {}
+        self.begin(0.0)
 
-    def note(self, now: float) -> None:
-        """Records were delivered, or there is a reason why none are."""
-        self._since = now
+    def begin(self, now: float) -> None:
+        """Nothing before now counts: a client is new, or there is a reason why it delivers nothing."""
+        self._looked_at = now
+        self._positions: Mapping[int, int] = {}
+        self._ends: Mapping[int, int] = {}
 
-    def due(self, now: float) -> bool:
-        """Whether it is time to look; the next time is as long again after this one."""
-        if now - self._since < STALL_SECONDS:
-            return False
-        self._since = now
-        return True
+    def silent(self, positions: Mapping[int, int], now: float) -> dict[int, int]:
+        """The positions that have not moved since the last look, once it is time for the next."""
+        if now - self._looked_at < LOOK_SECONDS:
+            return {}
+        before, self._looked_at, self._positions = self._positions, now, dict(positions)
+        return {partition: at for partition, at in positions.items() if before.get(partition) == at}
 
-    def unread(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
-        """How many offsets wait in each partition; without those that have been told before.
+    def unread(self, silent: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
+        """How many offsets have waited in each silent partition since the look before; those told before left out.
 
-        What is told once and still cannot be read is no fault of the client: markers of transactions, for one.
+        A record that came a moment ago may be on its way, hence the look before. What is told once and still cannot
+        be read is no fault of the client: markers of transactions, for one.
         """
-        waiting = {
-            partition: end - positions[partition]
-            for partition, end in ends.items()
-            if partition in positions and end > positions[partition] and self._known.get(partition) != end
-        }
-        self._known.update({partition: ends[partition] for partition in waiting})
-        return waiting
+        before, self._ends = self._ends, dict(ends)
+        waited = {partition: end for partition, end in before.items() if end > silent.get(partition, end)}
+        new = {partition: end for partition, end in waited.items() if self._told.get(partition) != end}
+        read = {partition for partition, at in silent.items() if ends[partition] <= at}
+        self._told = {partition: end for partition, end in (self._told | new).items() if partition not in read}
+        return {partition: end - silent[partition] for partition, end in new.items()}
