@@ -26,14 +26,30 @@ CALM_SECONDS = 3.0
 
 def until(patience: str, what: str, look: Callable[[], T | None], dump: Callable[[], str]) -> T:
     """What `look` found, as soon as it is something; in the end an AssertionError with all that `dump` has to show."""
-    deadline = time.monotonic() + SECONDS[patience]
+    return eventually(f"({patience}) in vain until {what}", look, dump, SECONDS[patience])
+
+
+def eventually(
+    why: str,
+    look: Callable[[], T | None],
+    dump: Callable[[], str],
+    seconds: float,
+    period_seconds: float = PERIOD_SECONDS,
+    not_yet: tuple[type[Exception], ...] = (),
+) -> T:
+    """The same for waits with a table of their own. What `look` raises of `not_yet` counts as nothing found."""
+    deadline = time.monotonic() + seconds
+    failed: Exception | None = None
     while True:
-        found = look()
+        try:
+            found = look()
+        except not_yet as error:
+            found, failed = None, error
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"Waited {SECONDS[patience]:.0f} s ({patience}) in vain until {what}.\n{dump()}")
-        time.sleep(PERIOD_SECONDS)
+            raise AssertionError(f"Waited {seconds:.0f} s {why}.\n{failed or ''}\n{dump()}")
+        time.sleep(period_seconds)
 
 
 def stays(what: str, holds: Callable[[], bool], dump: Callable[[], str], seconds: float = CALM_SECONDS) -> None:

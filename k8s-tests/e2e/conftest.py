@@ -39,7 +39,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A test that fails shows pods, events, logs and the pipelines as they were then."""
     report = yield
     shop = getattr(item, "funcargs", {}).get("shop")
-    if report.failed and item.path.parent == HERE:
+    if report.failed:
         item.config.stash[BROKEN_OFF].setdefault(item.path, item.name)
     if report.failed and isinstance(shop, Shop) and "$ kubectl get pods" not in report.longreprtext:
         report.sections.append(("the cluster", shop.dump()))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from kind import platforms
 from kind.cluster import Cluster
 from kind.commands import CommandError, run
+from patience import eventually
 from programs import program
 
 ROOT = Path(__file__).parents[2]
@@ -130,19 +130,8 @@ class Shop:
 
     def until(self, patience: str, what: str, look: Callable[[], T | None]) -> T:
         """What `look` found, as soon as it is something. A command that fails counts as not yet."""
-        deadline = time.monotonic() + SECONDS[patience]
-        failed: CommandError | None = None
-        while True:
-            try:
-                found = look()
-            except CommandError as error:
-                found, failed = None, error
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                waited = f"Waited {SECONDS[patience]:.0f} s ({patience}) in vain until {what}."
-                raise AssertionError(f"{waited}\n{failed or ''}\n{self.dump()}")
-            time.sleep(PERIOD_SECONDS)
+        why = f"({patience}) in vain until {what}"
+        return eventually(why, look, self.dump, SECONDS[patience], PERIOD_SECONDS, (CommandError,))
 
     def until_ready(self) -> None:
         """Returns once the operator says of the latest spec that all is well."""
@@ -169,13 +158,7 @@ class Shop:
             ("logs", "-n", self.namespace, "-l", f"app.kubernetes.io/component={part}", "--tail=20", "--prefix")
             for part in parts
         ]
-        said = []
-        for words in looks:
-            try:
-                said.append(f"$ kubectl {' '.join(words)}\n{self.cluster.kubectl(*words)}")
-            except CommandError as failed:
-                said.append(str(failed))
-        return "\n\n".join(said)
+        return self.cluster.shown(looks)
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from charts import CHART
+from e2e import leftovers
 from e2e.ledger import audit, events, flows, rest
 from e2e.shop import EXAMPLES, SCRIPTS, Shop
 from kind.cluster import Cluster
-from kind.commands import CommandError, run
+from kind.commands import run
 
 OPERATOR, HOME, AWAY = "pulse-system", "north", "south"
 RELEASE = "pulse"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 WATCHED = ("--set", f"namespaces={{{HOME},{AWAY}}}")
 AT_ONCE = ("--grace-period=0", "--force")
-LASTING = "kafkatopics,databases.postgresql.cnpg.io,databaseroles.postgresql.cnpg.io,kafkausers"
 NEXT = "next"  # the tag of the consumer that an upgrade brings
 BUSY = {"simulator": {"enabled": True, "eventsPerSecond": 400}}
 BUSIER = {"simulator": {"eventsPerSecond": 500}}
@@ -64,7 +63,7 @@ def shop(platform: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         shop.change(BUSY)
         yield shop
     finally:
-        _clean(platform)
+        leftovers.remove(platform, (AWAY, HOME), {RELEASE: OPERATOR})
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +82,6 @@ def _replicated(files: Path) -> Path:
     file = files / "platform.yaml"
     file.write_text(yaml.safe_dump_all(manifests))
     return file
-
-
-def _clean(cluster: Cluster) -> None:
-    """In the order in which each still has whom it needs to go: pipelines, topics, release, namespaces."""
-    for namespace in (AWAY, HOME):
-        for kinds in ("pp", LASTING):
-            with suppress(CommandError):
-                cluster.kubectl("delete", kinds, "--all", "--namespace", namespace, "--timeout=60s")
-    with suppress(CommandError):
-        cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR, "--ignore-not-found", "--no-hooks")
-    cluster.kubectl("delete", "namespace", OPERATOR, AWAY, HOME, "--ignore-not-found", "--timeout=120s")
-    cluster.kubectl("delete", "crd", "pulsepipelines.pulse.dev", "--ignore-not-found", "--timeout=60s")
 
 
 def _uids(pods: list[dict[str, Any]]) -> set[str]:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from charts import CHART
+from e2e import leftovers
 from e2e.ledger import account, audit, events, flows, rest
 from e2e.shop import EXAMPLES, SCRIPTS, Shop
 from kind.cluster import Cluster
-from kind.commands import CommandError
 
 # Where the operator runs, one after the other; each is the name of its release too.
 RELEASES = FIRST, SECOND, THIRD = "pulse", "analytics", "clicks"
@@ -24,7 +23,6 @@ WAIT = ("--wait", "--timeout", "3m")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 OWN = "deployments,jobs,cronjobs,services,networkpolicies,poddisruptionbudgets"
 DATA = "kafkatopics,databases.postgresql.cnpg.io,databaseroles.postgresql.cnpg.io"
-LASTING = f"{DATA},kafkausers"
 
 # Small transactions, so that one consumer cannot keep up with this many events and more consumers can.
 BURST = {
@@ -52,20 +50,7 @@ def shop(platform: Cluster) -> Iterator[Shop]:
         shop.until_ready()
         yield shop
     finally:
-        _clean(shop)
-
-
-def _clean(shop: Shop) -> None:
-    """In the order in which each still has whom it needs to go: pipelines, topics, namespaces."""
-    cluster = shop.cluster
-    for words in (("pp", "--all"), (LASTING, "--all")):
-        with suppress(CommandError):
-            shop.kubectl("delete", *words, "--timeout=60s")
-    for name in RELEASES:
-        with suppress(CommandError):
-            cluster.helm("uninstall", name, "--namespace", name, "--ignore-not-found", "--no-hooks")
-    cluster.kubectl("delete", "namespace", *RELEASES, "--ignore-not-found", "--timeout=120s")
-    cluster.kubectl("delete", "crd", "pulsepipelines.pulse.dev", "--ignore-not-found", "--timeout=60s")
+        leftovers.remove(platform, (FIRST,), {name: name for name in RELEASES})
 
 
 def test_what_the_readme_says_makes_a_pipeline_that_is_ready(shop: Shop) -> None:
@@ -195,7 +180,7 @@ def test_a_deleted_pipeline_leaves_what_holds_data(shop: Shop) -> None:
     shop.until("gone", "its pods are gone", lambda: not shop.pods("consumer"))
     left = shop.named(OWN)
     assert not {one for one in left if "/shop" in one}, left
-    assert shop.named(LASTING) == data, "the users of Kafka go"
+    assert shop.named(leftovers.LASTING) == data, "the users of Kafka go"
     assert {one for one in shop.named("secrets") if "-db-" in one} == secrets
     assert events(shop) == before
     shop.kubectl("apply", "-f", EXAMPLES / "minimal.yaml")
@@ -205,13 +190,13 @@ def test_a_deleted_pipeline_leaves_what_holds_data(shop: Shop) -> None:
 
 def test_an_uninstall_stops_everything_and_keeps_the_pipeline(shop: Shop) -> None:
     before = account(shop)
-    lasting = shop.named(LASTING)
+    lasting = shop.named(leftovers.LASTING)
     shop.cluster.helm("uninstall", FIRST, "--namespace", FIRST, "--timeout", "5m")
     assert not {one for one in shop.named(OWN) if "shop" in one or "operator" in one}
     shop.until("gone", "its pods are gone", lambda: not shop.pods("consumer"))
     pipeline = shop.got("pp", "shop")
     assert "finalizers" not in pipeline["metadata"]
-    assert shop.named(LASTING) == lasting
+    assert shop.named(leftovers.LASTING) == lasting
     # What else the chart's page says that stays, and the Pod of a `helm test` that passed is not among it.
     assert shop.named("leases") == {"lease.coordination.k8s.io/pulse-operator"}
     assert {f"secret/shop-{part}-env" for part in ("consumer", "migrate", "transform")} <= shop.named("secrets")
@@ -221,12 +206,17 @@ def test_an_uninstall_stops_everything_and_keeps_the_pipeline(shop: Shop) -> Non
 
 def test_another_release_elsewhere_goes_on_with_it(shop: Shop) -> None:
     before = events(shop)
-    words = ("--namespace", SECOND, "--create-namespace", "--set", f"namespaces={{{FIRST}}}")
-    shop.cluster.helm("install", SECOND, CHART, *words, *WAIT)
+    taken_over(shop, SECOND)
+    assert rest(shop) > before
+
+
+def taken_over(shop: Shop, release: str) -> None:
+    """A release of this name, in a namespace of this name, keeps the pipeline, and events are stored again."""
+    words = ("--namespace", release, "--create-namespace", "--set", f"namespaces={{{FIRST}}}")
+    shop.cluster.helm("install", release, CHART, *words, *WAIT)
     shop.until_ready()
     shop.change(CALM)
     flows(shop)
-    assert rest(shop) > before
 
 
 def test_a_namespace_of_the_operator_that_ends_and_a_third_release_change_nothing(shop: Shop) -> None:
@@ -234,11 +224,7 @@ def test_a_namespace_of_the_operator_that_ends_and_a_third_release_change_nothin
     shop.cluster.helm("uninstall", SECOND, "--namespace", SECOND, "--timeout", "5m")
     shop.cluster.kubectl("delete", "namespace", SECOND, "--timeout=120s")
     assert "finalizers" not in shop.got("pp", "shop")["metadata"]
-    words = ("--namespace", THIRD, "--create-namespace", "--set", f"namespaces={{{FIRST}}}")
-    shop.cluster.helm("install", THIRD, CHART, *words, *WAIT)
-    shop.until_ready()
-    shop.change(CALM)
-    flows(shop)
+    taken_over(shop, THIRD)
     assert audit(shop) > before
 
 
@@ -246,7 +232,7 @@ def test_a_pipeline_that_says_so_takes_its_data_along(shop: Shop) -> None:
     shop.change({"deletionPolicy": "Delete"})
     shop.until_ready()
     shop.kubectl("delete", "pp", "shop", "--timeout=120s")
-    assert not shop.named(LASTING)
+    assert not shop.named(leftovers.LASTING)
     assert not {one for one in shop.named(f"{OWN},secrets") if "/shop" in one}
     assert shop.sql("select datname from pg_database where datname = 'shop'", "postgres") == []
     assert shop.sql("select rolname from pg_roles where rolname like 'shop%'", "postgres") == []

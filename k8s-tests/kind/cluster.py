@@ -7,7 +7,7 @@ its own.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,16 @@ class Cluster:
         """What `helm` printed; CommandError if it failed."""
         command = program("helm", self.cache)
         return run(command, "--kubeconfig", self.kubeconfig, "--kube-context", CONTEXT, *words)
+
+    def shown(self, looks: Iterable[Sequence[object]]) -> str:
+        """What `kubectl` says to each, one after the other, for whoever looks for a reason; what fails is shown too."""
+        said = []
+        for words in looks:
+            try:
+                said.append(f"$ kubectl {' '.join(map(str, words))}\n{self.kubectl(*words)}")
+            except CommandError as failed:
+                said.append(str(failed))
+        return "\n\n".join(said)
 
     def base(self, name: str) -> str:
         """The image to build on, `python`, `jre` or `postgres`, as this platform has it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from kind import stand_in
 from kind.cluster import Cluster
 from kind.commands import CommandError
+from patience import eventually
 
 STRIMZI, CNPG = "kafka.strimzi.io/v1", "postgresql.cnpg.io/v1"
 CLUSTERS = "clusters.postgresql.cnpg.io"
@@ -64,33 +64,19 @@ class Place:
 
     def until(self, what: str, look: Callable[[], T | None]) -> T:
         """What `look` found, as soon as it is something. A command that fails counts as not yet."""
-        deadline = time.monotonic() + SECONDS
-        failed: CommandError | None = None
-        while True:
-            try:
-                found = look()
-            except CommandError as error:
-                found, failed = None, error
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                raise AssertionError(f"Waited {SECONDS:.0f} s in vain until {what}.\n{failed or ''}\n{self.dump()}")
-            time.sleep(PERIOD_SECONDS)
+        why = f"in vain until {what}"
+        return eventually(why, look, self.dump, SECONDS, PERIOD_SECONDS, (CommandError,))
 
     def dump(self) -> str:
         """Everything that might say why something did not come."""
+        here = ("-n", self.namespace)
         pods = self.kubectl("get", "pods", "-o", "name").split()
-        looks = [
-            ("get", "pods", "-o", "wide", "--show-labels"),
-            ("get", f"{CLUSTERS},kafkas,kafkausers,kafkatopics", "-o", "yaml"),
-            ("get", "events", "--sort-by=.lastTimestamp"),
-            ("logs", "-n", stand_in.NAMESPACE, "deploy/stand-in", "--tail=60"),
-            *(("logs", pod, "--tail=20") for pod in pods),
-        ]
-        said = []
-        for words in looks:
-            try:
-                said.append(f"$ kubectl {' '.join(words)}\n{self.kubectl(*words)}")
-            except CommandError as failed:
-                said.append(str(failed))
-        return "\n\n".join(said)
+        return self.cluster.shown(
+            [
+                ("get", "pods", *here, "-o", "wide", "--show-labels"),
+                ("get", f"{CLUSTERS},kafkas,kafkausers,kafkatopics", *here, "-o", "yaml"),
+                ("get", "events", *here, "--sort-by=.lastTimestamp"),
+                ("logs", "-n", stand_in.NAMESPACE, "deploy/stand-in", "--tail=60"),
+                *(("logs", pod, *here, "--tail=20") for pod in pods),
+            ]
+        )
