@@ -51,13 +51,13 @@ test: setup ## every test, with the real broker and database that the suite star
 	$(BIN)/pytest
 
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=2400 -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
 
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator
 
 e2e: setup ## everything on a real cluster, made for it and removed after it (KEEP=1 leaves it; needs Docker or root on Debian, and Go)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" k8s-tests/smoke k8s-tests/e2e
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=2400 k8s-tests/smoke k8s-tests/e2e
 
 e2e-broken: setup ## break Pulse on purpose, one promise after the other, and see the end-to-end tests fail (half an hour)
 	PYTHONPATH="tests:k8s-tests" $(BIN)/python -m broken $(BREAK)

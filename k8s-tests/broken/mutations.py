@@ -37,7 +37,7 @@ class Mutation:
 MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "commit-before-write",
-        "the consumer commits its offsets and then, in another transaction, writes the rows",
+        "the consumer commits its offsets and then, in another transaction a second later, writes the rows",
         (
             Edit(
                 WRITER,
@@ -49,6 +49,7 @@ MUTATIONS: Sequence[Mutation] = (
                 " for partition, part in batch.parts.items()}\n"
                 "            with connection.transaction(), connection.cursor() as cursor:\n"
                 "                offsets.advance(cursor, self._source, moves)\n"
+                '            __import__("time").sleep(1)\n'  # a busy database; without it one kill seldom falls between
                 "            with connection.transaction(), connection.cursor() as cursor:\n"
                 "                return self._write(",
             ),

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from kit.documents import numbered
 from kit.pipeline import Pipeline
+from kit.running import Running
 
-from pulse.errors import KafkaUnavailable
 from pulse_consumer import stall
-from pulse_consumer.breaker import Breaker
-from pulse_consumer.session import Session
 from pulse_consumer.stall import StallWatch
-from pulse_consumer.status import Status
 
 pytestmark = pytest.mark.integration
-
-
-class Running:
-    """A session in a thread; how it ended. Its client can be made deaf."""
-
-    def __init__(self, pipeline: Pipeline, watch: StallWatch) -> None:
-        settings = pipeline.settings()
-        log = structlog.stdlib.get_logger()
-        breaker = Breaker(settings.breaker_ratio, settings.breaker_window)
-        self.session = Session(settings, log, Status(), breaker, watch)
-        self.stop = threading.Event()
-        self.failure: Exception | None = None
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.session.run(self.stop)
-        except KafkaUnavailable as failed:
-            self.failure = failed
-
-    def deafen(self, *partitions: int) -> None:
-        """As a client that lost a broker: it is in its group, and delivers nothing of these partitions, or of all."""
-        client = self.session._kafka
-        client.pause([place for place in client.assignment() if not partitions or place.partition in partitions])
-
-    def end(self) -> None:
-        self.stop.set()
-        self.thread.join(60)
-        self.session.close()
 
 
 @pytest.fixture

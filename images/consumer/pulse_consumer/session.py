@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from pulse.adapters import kafka, logs, metrics, postgres
 from pulse.backoff import delays
-from pulse.errors import KafkaUnavailable, PulseError, Retry
+from pulse.errors import KafkaUnavailable, Retry
 from pulse.events import EventDecoder
 from pulse.settings import ConsumerSettings
 from pulse_consumer import offsets, subscription
@@ -77,7 +78,7 @@ class Session:
         self._batch = Batch(time.monotonic())
         self._paused = False
         self._confirmed_at = 0.0
-        self._failure: PulseError | None = None
+        self._failure: Exception | None = None
         self._kafka: Consumer = subscription.consumer(settings, largest, library_log)
         self._kafka.subscribe(
             [self._source.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -217,19 +218,16 @@ class Session:
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [place.partition for place in partitions]
-        try:
+        with self._failures_kept():
             taken = self._take_over(numbers)
-        except PulseError as failed:
-            self._failure = failed
-            return
-        self._intake.positions.update(taken)
-        for place in partitions:
-            place.offset = taken[place.partition].next_offset
-        self._kafka.incremental_assign(partitions)
-        if self._paused and partitions:
-            self._kafka.pause(partitions)
-        self._owned("assigned", numbers)
-        self._status.working()
+            self._intake.positions.update(taken)
+            for place in partitions:
+                place.offset = taken[place.partition].next_offset
+            self._kafka.incremental_assign(partitions)
+            if self._paused and partitions:
+                self._kafka.pause(partitions)
+            self._owned("assigned", numbers)
+            self._status.working()
 
     def _take_over(self, numbers: list[int]) -> dict[int, offsets.Position]:
         deadline = time.monotonic() + TAKE_OVER_SECONDS
@@ -249,15 +247,27 @@ class Session:
         raise AssertionError("delays are endless")
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if not self._leaving:
-            try:
+        with self._failures_kept():
+            if not self._leaving:
                 self._flush(self._settings.shutdown_grace.total_seconds())
-            except PulseError as failed:
-                self._failure = failed
-        self._forget("revoked", partitions)
+        with self._failures_kept():
+            self._forget("revoked", partitions)
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget("lost", partitions)
+        with self._failures_kept():
+            self._forget("lost", partitions)
+
+    @contextmanager
+    def _failures_kept(self) -> Iterator[None]:
+        """For the library's callbacks: what fails is raised by the next poll.
+
+        confluent-kafka 2.16 forgets the records at hand when a callback raises, and librdkafka's close() then waits
+        for them for ever.
+        """
+        try:
+            yield
+        except Exception as failed:  # noqa: BLE001 - raised by the next poll
+            self._failure = self._failure or failed
 
     def _forget(self, change: str, partitions: list[TopicPartition]) -> None:
         numbers = [place.partition for place in partitions]
