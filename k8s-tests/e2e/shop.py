@@ -91,13 +91,14 @@ class Shop:
         self.kubectl("patch", "pp", self.name, "--type=merge", "-p", json.dumps({"spec": spec}))
 
     def pods(self, component: str) -> list[dict[str, Any]]:
-        """The pods of a component that are not being deleted."""
+        """The pods of a component that are not being deleted, the oldest first."""
         labels = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component={component}"
         found = self.got("pods", "-l", labels) or {"items": []}
-        return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+        kept = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return sorted(kept, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
     def ready_pods(self, component: str) -> list[str]:
-        """The names of those that are ready."""
+        """The names of those that are ready, the oldest first."""
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
 
     def sql(self, statement: str, database: str = "") -> list[list[str]]:

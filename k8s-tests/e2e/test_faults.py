@@ -25,7 +25,6 @@ OPERATOR, HOME, AWAY = "pulse-system", "north", "south"
 RELEASE = "pulse"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 WATCHED = ("--set", f"namespaces={{{HOME},{AWAY}}}")
-AT_ONCE = ("--grace-period=0", "--force")
 NEXT = "next"  # the tag of the consumer that an upgrade brings
 BUSY = {"simulator": {"enabled": True, "eventsPerSecond": 400}}
 BUSIER = {"simulator": {"eventsPerSecond": 500}}
@@ -92,7 +91,7 @@ def test_a_broker_that_is_killed_under_load_costs_no_event(shop: Shop, blog: Sho
     flows(shop, 1_000)
     broker = shop.broker()
     before = shop.kubectl("get", "pod", broker, "-o", "jsonpath={.metadata.uid}")
-    shop.kubectl("delete", "pod", broker, *AT_ONCE)
+    shop.cluster.kill(HOME, broker)
     shop.until("pods", "another broker runs", lambda: _replaced(shop, before))
     flows(shop, 1_000)
     flows(blog)
@@ -108,7 +107,7 @@ def _replaced(shop: Shop, uid: str) -> bool:
 def test_a_primary_that_is_killed_under_load_costs_no_event(shop: Shop, blog: Shop) -> None:
     flows(shop, 1_000)
     primary = shop.primary()
-    shop.kubectl("delete", "pod", primary, *AT_ONCE)
+    shop.cluster.kill(HOME, primary)
     shop.until("failover", "the replica is the primary", lambda: shop.primary() not in ("", primary))
     flows(shop, 1_000)
     flows(blog)
@@ -120,7 +119,7 @@ def test_a_primary_that_is_killed_under_load_costs_no_event(shop: Shop, blog: Sh
 def test_consumers_that_are_killed_under_load_cost_no_event(shop: Shop) -> None:
     flows(shop)
     before = _uids(shop.pods("consumer"))
-    shop.kubectl("delete", "pod", *shop.ready_pods("consumer"), *AT_ONCE)
+    shop.cluster.kill(HOME, *shop.ready_pods("consumer"))
     shop.until(
         "pods", "other consumers run", lambda: shop.ready_pods("consumer") and not before & _uids(shop.pods("consumer"))
     )

@@ -55,7 +55,11 @@ class Place:
 
     def kill(self, pod: str) -> None:
         """Ends a pod without asking it."""
-        self.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+        self.cluster.kill(self.namespace, pod)
+
+    def delete(self, pod: str) -> None:
+        """Ends a pod that has time to put things in order."""
+        self.kubectl("delete", "pod", pod, "--grace-period=30")
 
     def sql(self, instance: str, statement: str, database: str = "app") -> str:
         """What psql prints as the superuser in an instance of Postgres."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,13 +47,15 @@ def freeze_replication(place: Place) -> None:
     place.kubectl("exec", SECOND, "-c", "postgres", "--", "bash", "-c", f"kill -STOP {process}")
 
 
-@pytest.mark.parametrize("how", [("--grace-period=0", "--force"), ("--grace-period=30",)], ids=["killed", "deleted"])
-def test_a_replica_takes_over_with_every_commit_and_the_old_primary_follows_it(place: Place, how: tuple[str]) -> None:
+@pytest.mark.parametrize("end", [Place.kill, Place.delete], ids=["killed", "deleted"])
+def test_a_replica_takes_over_with_every_commit_and_the_old_primary_follows_it(
+    place: Place, end: Callable[[Place, str], None]
+) -> None:
     pair(place, SYNCHRONOUS)
     assert (behind(place, "pg-rw"), behind(place, "pg-ro")) == (address(place, FIRST), address(place, SECOND))
     before = place.uid(FIRST)
     place.sql(FIRST, "insert into kept values (1001)")
-    place.kubectl("delete", "pod", FIRST, *how)
+    end(place, FIRST)
 
     place.until("the replica has taken over and both are well", lambda: is_well(place, SECOND))
     assert place.uid(FIRST) not in ("", before)
