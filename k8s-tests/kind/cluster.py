@@ -66,8 +66,8 @@ class Cluster:
             if "running" in status["state"]
         ]
         assert ids, f"nothing runs in {pods}"
-        killed = f"for id in {' '.join(ids)}; do ctr --namespace k8s.io tasks kill --signal SIGKILL $id & done; wait"
-        run("docker", "exec", NODE, "sh", "-c", killed)
+        killed = f"for id in {' '.join(ids)}; do ctr --namespace k8s.io tasks kill --signal SIGKILL $id; done"
+        run("docker", "exec", NODE, "sh", "-ec", killed)
         self.kubectl("--namespace", namespace, "delete", "pod", *pods, "--grace-period=0", "--force")
 
     def shown(self, looks: Iterable[Sequence[object]]) -> str:
