@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden test test-apiserver test-faults e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator clean
+.PHONY: help setup lock format lint types imports check docs golden native test test-native test-apiserver test-faults e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,13 @@ golden: setup ## write the manifests that the rendering is held to anew; read th
 test: setup ## every test, with the real broker and database that the suite starts itself
 	$(BIN)/pytest
 
+native: setup ## build the compiled packer of the consumer into .venv (needs Rust; without it the consumer does the same in Python)
+	CARGO_TARGET_DIR=$(abspath $(VENV))/native PATH="$(abspath $(BIN)):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package pulse-clickstream-native ./images/consumer/native
+
+test-native: native ## the compiled packer: its own tests, that it makes the same rows as Python, and pipelines with it (needs Rust)
+	cd images/consumer/native && export CARGO_TARGET_DIR=$(abspath $(VENV))/native && cargo fmt --check && cargo clippy --locked --quiet --all-targets --all-features && cargo test --locked --quiet
+	$(BIN)/pytest images/consumer/tests tests/integration/test_malformed.py tests/integration/test_replay.py
+
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=2400 -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
 
@@ -85,10 +92,13 @@ demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
 	$(BIN)/pulse demo $(if $(ONCE),--once)
 
 bench-simulator: setup ## events per second that the simulator makes and delivers to a real broker
-	$(BIN)/python bench/simulator.py
+	$(BIN)/python -m bench.simulator
 
 bench-autoscaler: setup ## the autoscaler beside KEDA and the HPA on simulated traffic; fails if it is not the better one
 	PYTHONPATH=operator $(BIN)/python -m bench.autoscaler
+
+bench-consumer: native ## the consumer beside other sinks from Kafka to Postgres, a table and a plot (an hour; WORDS="--help" lists what can be set; needs Rust)
+	PYTHONPATH=. $(BIN)/python -m bench.consumer $(WORDS)
 
 bench-operator: setup ## the operator with 1,000 pipelines on a real API server and broker; fails if it needs too much (needs Go)
 	PYTHONPATH=.:operator:tests:k8s-tests $(BIN)/python -m bench.operator_scale $(if $(PIPELINES),--pipelines $(PIPELINES))

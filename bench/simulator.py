@@ -1,6 +1,6 @@
 """How fast the simulator makes events, and makes and delivers them to a real broker on the same machine.
 
-    python bench/simulator.py [--users N] [--days N]
+    python -m bench.simulator [--users N] [--days N]
 
 Prints a table with the machine and the date. The broker is a process of this run's own and gone at its end.
 """
@@ -10,24 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from bench import machine
+from bench.servers import a_broker, a_home
 
 from pulse.adapters import kafka as kafka_adapter
 from pulse.plan import plan
-from pulse.settings import CommandSettings, SimulatorSettings
-from pulse_local import ports
-from pulse_local.paths import paths_from
-from pulse_local.processes import Process
-from pulse_local.services import jars, kafka
+from pulse.settings import SimulatorSettings
 
 END = "2026-05-31T12:00:00Z"
 
@@ -88,38 +82,8 @@ def delivery(settings: SimulatorSettings, what: str) -> Row:
     return _measured(what, DELIVER, settings, "simulation_finished")
 
 
-@contextmanager
-def a_broker() -> Iterator[kafka.Broker]:
-    """A throw-away broker."""
-    home = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
-    command = CommandSettings(home=str(home), cache=os.environ.get("PULSE_CACHE", ""))
-    paths = paths_from(command, os.environ, is_root=os.geteuid() == 0)
-    paths.cache.mkdir(parents=True, exist_ok=True)
-    processes: list[Process] = []
-    try:
-        yield kafka.start(
-            paths.kafka,
-            home / "kafka.log",
-            jars.ensure_jars(paths.cache, jars.locked_jars(), print),
-            ports.free_port(),
-            ports.free_port(),
-            on_start=processes.append,
-        )
-    finally:
-        for process in processes:
-            kafka.stop(process)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def _print_table(rows: list[Row]) -> None:
-    today = datetime.now(UTC).date().isoformat()
-    print(f"{today}, {os.cpu_count()} x {_processor()}, Python {platform.python_version()}, {platform.system()}")
+    print(machine.described())
     print(f"{'':<34}{'records':>12}{'seconds':>10}{'records/s':>12}{'peak MiB':>10}")
     for row in rows:
         rate = row.records / row.seconds
@@ -131,7 +95,7 @@ def main() -> None:
     words.add_argument("--users", type=int, default=10_000, help="size of the population")
     words.add_argument("--days", type=int, default=30, help="days of history")
     asked = words.parse_args()
-    with a_broker() as broker, tempfile.TemporaryDirectory() as scratch:
+    with a_home() as home, a_broker(home) as broker, tempfile.TemporaryDirectory() as scratch:
         pipeline = plan("bench")
         kafka_adapter.create_topics(kafka_adapter.admin(broker.settings), pipeline.topics)
         env = {

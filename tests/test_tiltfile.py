@@ -21,7 +21,7 @@ from kit.tilt import Tilt
 
 from pulse.settings import OffsetsSettings
 from pulse.spec import Simulator
-from pulse_consumer.commands import OFFSETS
+from pulse_consumer.commands.offsets import OFFSETS
 from pulse_operator.pipeline import parsed
 
 ROOT = Path(__file__).parents[1]

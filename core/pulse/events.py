@@ -49,6 +49,7 @@ REJECTION_CODES = {
     "nul_character": "A text holds U+0000, which Postgres cannot store.",
     "nesting_too_deep": "Properties are nested deeper than 64 levels.",
     "rejected_by_collector": "The collector refused the event and passed it on unchanged.",
+    "invalid_redrive": "It is said to be a dead letter that is sent again, and its headers do not say which.",
     "database_refused": "Postgres refused this row, and only this row, as data.",
 }
 

@@ -112,6 +112,13 @@ class ConsumerSettings(Settings):
     custom_events: bool = setting(
         "PULSE_CUSTOM_EVENTS", "Keep events of types that the contract does not know; false dead-letters them.", True
     )
+    packer: str = setting(
+        "PULSE_PACKER",
+        "Code that makes rows of plain records: native is the compiled one, python does the same work slower; auto is "
+        "native where it is installed.",
+        "auto",
+        choices=("auto", "native", "python"),
+    )
     breaker_ratio: float = setting(
         "PULSE_BREAKER_RATIO",
         "Share of bad records, over the last PULSE_BREAKER_WINDOW, that stops the consumer.",
@@ -130,6 +137,12 @@ class ConsumerSettings(Settings):
     )
     health_port: int = setting(
         "PULSE_HEALTH_PORT", "Port of /livez, /readyz and /metrics; 0 takes a free one.", 8080, minimum=0, maximum=65535
+    )
+    failpoint: str = setting(
+        "PULSE_FAILPOINT",
+        "For tests only, not for production: name[:n], the edge of a batch at whose n-th passage it is killed. "
+        "docs/chaos.md names the edges.",
+        "",
     )
 
 
@@ -155,6 +168,25 @@ class OffsetsSettings(Settings):
     kafka: KafkaSettings
     database: DatabaseSettings
     topics: TopicSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterSettings(Settings):
+    """The dlq command."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    topics: TopicSettings
+    custom_events: bool = setting(
+        "PULSE_CUSTOM_EVENTS", "Keep events of types that the contract does not know; false dead-letters them.", True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VerifySettings(Settings):
+    """The check of the accounts."""
+
+    database: DatabaseSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +320,11 @@ class CommandSettings(Settings):
 COMPONENTS: tuple[type[Settings], ...] = (
     CommandSettings,
     ConsumerSettings,
+    DeadLetterSettings,
     MigrateSettings,
     OffsetsSettings,
     OperatorSettings,
     SimulatorSettings,
     TransformSettings,
+    VerifySettings,
 )

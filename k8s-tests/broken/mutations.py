@@ -43,7 +43,7 @@ MUTATIONS: Sequence[Mutation] = (
                 WRITER,
                 "            connection = self.connection()\n"
                 "            with connection.transaction(), connection.cursor() as cursor:\n"
-                "                return self._write(",
+                "                written = self._write(",
                 "            connection = self.connection()\n"
                 "            moves = {partition: (part.epoch, part.first, part.next)"
                 " for partition, part in batch.parts.items()}\n"
@@ -51,7 +51,7 @@ MUTATIONS: Sequence[Mutation] = (
                 "                offsets.advance(cursor, self._source, moves)\n"
                 '            __import__("time").sleep(1)\n'  # a busy database; without it one kill seldom falls between
                 "            with connection.transaction(), connection.cursor() as cursor:\n"
-                "                return self._write(",
+                "                written = self._write(",
             ),
             Edit(
                 WRITER,

@@ -15,6 +15,7 @@ from pulse_local import ports
 from pulse_local.services.kafka import Broker
 
 RESYNC_SECONDS, REST_SECONDS = 5, 15.0  # every pipeline is looked at a few times while nothing happens
+SELDOM = {"schedule": "0 0 29 2 *"}  # a run of dbt that falls due meanwhile is a reason to write
 _VERBS = "POST|PUT|PATCH|APPLY|DELETE"
 _WRITTEN = re.compile(
     rf'apiserver_request_total\{{.*[,{{]resource="(?P<resource>[^"]+)".*verb="(?:{_VERBS})".*\}} (?P<count>\S+)'
@@ -48,13 +49,13 @@ def world(control_plane: ApiServer, broker: Broker, tmp_path_factory: pytest.Tem
 
 @pytest.fixture(scope="module")
 def ready(world: World) -> Place:
-    return world.place("rest").apply(simulator={"enabled": True}).until_ready()
+    return world.place("rest").apply(simulator={"enabled": True}, transform=SELDOM).until_ready()
 
 
 @pytest.fixture(scope="module")
 def unknown(world: World) -> Place:
     """A pipeline whose brokers nobody reaches, which makes it look again and again."""
-    place = world.place("unreached", brokers=f"127.0.0.1:{ports.free_port()}").apply()
+    place = world.place("unreached", brokers=f"127.0.0.1:{ports.free_port()}").apply(transform=SELDOM)
     place.until_condition("LagKnown", "Unknown", "QueryFailed", "ready")
     place.until_condition("ConsumerAvailable", "True", "Available")
     return place

@@ -13,10 +13,12 @@ from pulse_local.stack import KAFKA, POSTGRES, Stack
 
 OF_COMMAND = {
     "consume": (POSTGRES, KAFKA),
+    "dlq": (POSTGRES,),
     "migrate": (POSTGRES,),
     "offsets": (POSTGRES, KAFKA),
     "simulate": (KAFKA,),
     "transform": (POSTGRES,),
+    "verify": (POSTGRES,),
 }
 
 # Whoever sets these works somewhere else, and the local service does not matter.

@@ -35,8 +35,20 @@ def point(value: str) -> EntryPoint:
 def test_help_lists_every_subcommand_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     listed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
-    assert set(listed) >= {"up", "status", "logs", "psql", "down", "demo", "import", "consume", "migrate", "offsets"}
-    assert set(listed) >= {"simulate", "transform"}
+    assert set(listed) >= {
+        "up",
+        "status",
+        "logs",
+        "psql",
+        "down",
+        "demo",
+        "import",
+        "consume",
+        "migrate",
+        "offsets",
+        "dlq",
+    }
+    assert set(listed) >= {"dlq", "simulate", "transform"}
     assert set(listed) >= {"diff", "render", "resume", "suspend"}
     assert all(len(line.split()) > 2 for line in listed.values())
 

@@ -51,7 +51,7 @@ def acls(user: str) -> dict[tuple[str, str], set[str]]:
 
 def test_each_user_has_the_rights_of_its_work_and_no_other() -> None:
     assert acls("consumer") == {
-        ("topic", "shop-events"): {"Describe", "DescribeConfigs", "Read"},
+        ("topic", "shop-events"): {"Describe", "DescribeConfigs", "Read", "Write"},
         ("topic", "shop-dlq"): {"Describe", "DescribeConfigs", "Write"},
         ("group", "shop-consumer"): {"Describe", "Read"},
     }

@@ -58,3 +58,19 @@ def test_a_database_of_a_newer_version_is_left_alone(database: DatabaseSettings)
     migrate(database.dsn, "shop")
     with pytest.raises(DatabaseWrong, match="use the newer one"):
         migrate(database.dsn, "shop", migrations=shipped()[:-1])
+
+
+def test_an_older_file_that_comes_later_is_still_applied(database: DatabaseSettings) -> None:
+    before, late, after = shipped()[:-1], Migration(8000, "late", "create table raw.late ()"), shipped()[-1]
+    after = Migration(9000, after.name, after.text)
+    assert migrate(database.dsn, "shop", migrations=[*before, after]) == [*before, after]
+    assert migrate(database.dsn, "shop", migrations=[*before, late, after]) == [late]
+    assert migrate(database.dsn, "shop", migrations=[*before, late, after]) == []
+
+
+def test_a_file_between_those_that_are_known_belongs_to_a_newer_version_too(database: DatabaseSettings) -> None:
+    *before, last = shipped()
+    late, after = Migration(8000, "late", "create table raw.late ()"), Migration(9000, last.name, last.text)
+    migrate(database.dsn, "shop", migrations=[*before, late, after])
+    with pytest.raises(DatabaseWrong, match=r"migration 8000, which this version .* \(its newest is 9000\)"):
+        migrate(database.dsn, "shop", migrations=[*before, after])

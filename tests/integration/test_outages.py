@@ -22,6 +22,7 @@ from pulse.adapters import kafka
 from pulse.plan import Plan, Topic
 from pulse.settings import DatabaseSettings
 from pulse_consumer.migrate import migrate
+from pulse_consumer.moving import plan_reset
 from pulse_local import ports
 from pulse_local.paths import Paths
 from pulse_local.services import postgres
@@ -154,6 +155,30 @@ def test_a_topic_that_was_deleted_and_created_again_is_not_read_as_the_old_one(p
     assert "deleted and created again" in said
     assert "pulse offsets reset --to-beginning" in said
     assert pipeline.number("select count(*) from raw.events") == 10
+
+
+# With 10, nothing comes behind the old offset: only an idle owner's look at its topic can tell.
+@pytest.mark.parametrize(("protocol", "count"), [("consumer", 30), ("classic", 30), ("consumer", 10)])
+def test_a_topic_created_again_under_a_running_consumer_is_not_read_on_from_the_old_offset(
+    pipeline: Pipeline, protocol: str, count: int
+) -> None:
+    pipeline.produce(numbered(10), partition=0)
+    consumer = pipeline.start_consumer(group_protocol=protocol)
+    pipeline.wait_until_caught_up()
+    consumer.send_signal(signal.SIGSTOP)  # it must not see that the topic is away for a moment
+    drop_topic(pipeline, pipeline.plan.events)
+    create_topic(pipeline, pipeline.plan.events)
+    # With 30, a record of the new topic lies at the old offset, 10.
+    pipeline.produce(numbered(count, first=10), partition=0)
+    consumer.send_signal(signal.SIGCONT)
+    code, said = pipeline.end_of(consumer)
+    assert code == cli.STOPPED
+    assert "deleted and created again" in said
+    assert pipeline.number("select count(*) from raw.events") == 10
+    plan_reset(pipeline.offsets_settings()).apply()
+    pipeline.start_consumer(group_protocol=protocol)
+    pipeline.wait_until_caught_up()
+    assert pipeline.number("select count(*) from raw.events") == 10 + count
 
 
 def caught_up(pipeline: Pipeline) -> subprocess.Popen[bytes]:

@@ -18,6 +18,7 @@ from pulse_consumer import offsets
 from pulse_consumer.batch import Batch
 from pulse_consumer.intake import Intake
 from pulse_consumer.offsets import Bounds, Position, Source
+from pulse_consumer.packer import plain_rows
 from pulse_consumer.record import Record
 from pulse_consumer.writer import Writer
 
@@ -37,7 +38,7 @@ def taken(pipeline: Pipeline) -> Position:
 
 def batch(position: Position, first: int, count: int) -> Batch:
     """Records first … first + count - 1 of partition 0, read by the owner of `position`."""
-    reader = Intake(EventDecoder(), bytes(range(16)))
+    reader = Intake(EventDecoder(), bytes(range(16)), plain_rows("python", bytes(range(16)), custom_events=True))
     reader.positions[0] = Position(position.epoch, first)
     made = Batch(0.0)
     reader.add(made, records(numbered(count, first=first, with_ids=False), first))
@@ -53,7 +54,7 @@ def records(values: list[bytes], first: int = 0) -> list[Record]:
 @pytest.fixture
 def writer(pipeline: Pipeline) -> Iterator[Writer]:
     """A writer of this pipeline; a fenced one connects again by itself."""
-    made = Writer(pipeline.ingest.dsn, source(pipeline), lambda _letters: None)
+    made = Writer(pipeline.ingest.dsn, source(pipeline), lambda _letters: None, lambda: None)
     yield made
     made.close()
 
@@ -94,7 +95,7 @@ def test_the_same_batch_cannot_be_written_twice(pipeline: Pipeline, writer: Writ
 
 def test_the_same_id_with_other_content_is_kept_beside_the_first(pipeline: Pipeline, writer: Writer) -> None:
     mine = taken(pipeline)
-    reader = Intake(EventDecoder(), bytes(range(16)))
+    reader = Intake(EventDecoder(), bytes(range(16)), plain_rows("python", bytes(range(16)), custom_events=True))
     reader.positions[0] = mine
     made = Batch(0.0)
     one = numbered(2)[1]  # the second has an id of its own

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from integration.conftest import logged_in
+from kit.deadletters import UNTYPED, dlq
 from kit.documents import numbered
 from kit.pipeline import Pipeline
 from kit.secured import SETTLE_SECONDS, SecuredBroker
@@ -146,6 +147,17 @@ def test_the_consumer_can_do_all_of_its_work(kept: Kept, protocol: str) -> None:
     assert "kafka_commit_skipped" not in kept.open.log(consumer)
 
 
+def test_dead_letters_can_be_sent_again_as_the_consumer_s_users(kept: Kept) -> None:
+    kept.open.produce([UNTYPED])
+    consumer = kept.consumer.start_consumer()
+    kept.open.wait_until_caught_up()
+    done = dlq(kept.consumer, "replay", "--all", "--set", "event_type=page_view", "--yes")
+    assert done.returncode == 0, done.stderr
+    kept.open.wait_until_caught_up()
+    assert kept.open.stop(consumer) == 0
+    assert kept.open.sums()["inserted"] == 1
+
+
 def test_the_simulator_can_do_all_of_its_work(kept: Kept) -> None:
     settings = SimulatorSettings(
         kept.as_user("producer"), LogSettings("info", "json"), kept.open.plan.events.name, rate=500.0, events=200
@@ -175,7 +187,7 @@ def test_nobody_can_do_more_than_that(kept: Kept) -> None:
     assert wait_until(lambda: groups_are_served(kept), SETTLE_SECONDS), "the broker does not serve groups"
     found = {user: (on_topic(kept, user, events), on_topic(kept, user, dlq), on_group(kept, user)) for user in USERS}
     assert {user: on for user, (on, _, _) in found.items()} == {
-        "consumer": {"DESCRIBE", "DESCRIBE_CONFIGS", "READ"},
+        "consumer": {"DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE"},
         "producer": {"DESCRIBE", "WRITE"},
         "lag": {"DESCRIBE"},
     }, events

@@ -22,6 +22,12 @@ CONNECT_MS = 5_000
 # For clients that live for one question or one file: librdkafka would repeat the same line on stderr all the while.
 QUIET: dict[str, Any] = {"log_level": 0}
 
+_REFUSALS = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
+
 # Kafka's own names for the properties that may be filled. Settings name files with certificates, an access holds their
 # text.
 _FROM_SETTINGS = {
@@ -79,7 +85,8 @@ def admin(settings: KafkaSettings) -> AdminClient:
     return AdminClient({**client_config(settings), **QUIET})
 
 
-def _answer(future: Any, question: str) -> Any:
+def answer(future: Any, question: str) -> Any:
+    """What an admin client's future gives. Stop if the topic or a right is missing, else KafkaUnavailable."""
     try:
         return future.result(timeout=ADMIN_TIMEOUT_SECONDS)
     except KafkaException as failed:
@@ -88,17 +95,20 @@ def _answer(future: Any, question: str) -> Any:
             raise Stop(
                 f"{question}: Kafka has no such topic. Create it, or mend the topic's name in the settings."
             ) from failed
-        if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+        if error.code() in _REFUSALS:
             raise Stop(f"{question}: Kafka refuses access ({error.str()}). Grant the user this right.") from failed
         raise KafkaUnavailable(f"{question}: {error.str()}") from failed
     except TimeoutError as late:
         raise KafkaUnavailable(f"{question}: no answer within {ADMIN_TIMEOUT_SECONDS:.0f} s") from late
 
 
-def topic_id(client: AdminClient, topic: str) -> bytes:
-    """The 16 bytes that tell this topic from another of the same name. Stop if there is no such topic."""
-    future = client.describe_topics(TopicCollection([topic]))[topic]
-    uuid = _answer(future, f"Looking up topic {topic}").topic_id
+def topic_id(client: AdminClient, topic: str, seconds: float = ADMIN_TIMEOUT_SECONDS) -> bytes:
+    """The 16 bytes that tell this topic from another of the same name, asked of a broker now, for so long.
+
+    Stop if there is no such topic.
+    """
+    future = client.describe_topics(TopicCollection([topic]), request_timeout=seconds)[topic]
+    uuid = answer(future, f"Looking up topic {topic}").topic_id
     high, low = uuid.get_most_significant_bits(), uuid.get_least_significant_bits()
     return bytes(((high & 0xFFFF_FFFF_FFFF_FFFF) << 64 | (low & 0xFFFF_FFFF_FFFF_FFFF)).to_bytes(16, "big"))
 
@@ -106,13 +116,13 @@ def topic_id(client: AdminClient, topic: str) -> bytes:
 def partition_count(client: AdminClient, topic: str) -> int:
     """How many partitions the topic has. Stop if there is no such topic."""
     future = client.describe_topics(TopicCollection([topic]))[topic]
-    return len(_answer(future, f"Looking up topic {topic}").partitions)
+    return len(answer(future, f"Looking up topic {topic}").partitions)
 
 
 def topic_config(client: AdminClient, topic: str) -> dict[str, str]:
     """The topic's configuration in force, defaults included."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    entries = _answer(client.describe_configs([resource])[resource], f"Reading the configuration of topic {topic}")
+    entries = answer(client.describe_configs([resource])[resource], f"Reading the configuration of topic {topic}")
     return {name: entry.value for name, entry in entries.items()}
 
 

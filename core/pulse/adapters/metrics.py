@@ -20,6 +20,12 @@ CONSUMER_RECORDS = Counter(
 CONSUMER_DEAD_LETTERS = Counter(
     "pulse_consumer_dead_letters", "Dead letters committed, by rejection code.", ["code"], registry=REGISTRY
 )
+CONSUMER_REDRIVES_REFUSED = Counter(
+    "pulse_consumer_redrives_refused",
+    "Dead letters that `pulse dlq replay` sent again and that were refused again, by rejection code.",
+    ["code"],
+    registry=REGISTRY,
+)
 CONSUMER_BATCH_ROWS = Histogram(
     "pulse_consumer_batch_rows",
     "Records in one committed transaction.",

@@ -64,7 +64,7 @@ class DeadLetterTopic:
         first_seen: str,
         noted: Callable[[KafkaError | None, Message[bytes, bytes]], None],
     ) -> None:
-        headers: list[tuple[str, str | bytes | None]] = [*dlq_headers(letter, self._topics.events, 1, first_seen)]
+        headers: list[tuple[str, str | bytes | None]] = [*dlq_headers(letter, self._topics.events, first_seen)]
         while True:
             try:
                 producer.produce(

@@ -182,12 +182,12 @@ def _claim(connection: psycopg.Connection[Any], pipeline: str, role_prefix: str)
 
 def _missing(connection: psycopg.Connection[Any], wanted: Sequence[Migration]) -> list[Migration]:
     applied: dict[int, str] = dict(connection.execute("select version, checksum from ops.migrations").fetchall())
-    newest = max((migration.version for migration in wanted), default=0)
-    newer = sorted(version for version in applied if version > newest)
-    if newer:
+    known = {migration.version for migration in wanted}
+    unknown = sorted(applied.keys() - known)  # one between those that are known counts too
+    if unknown:
         raise DatabaseWrong(
-            f"The database has migration {newer[-1]:04d}, and this version of Pulse knows {newest:04d} at most: "
-            "use the newer one."
+            f"The database has migration {unknown[-1]:04d}, which this version of Pulse does not know (its newest is "
+            f"{max(known, default=0):04d}): use the newer one."
         )
     for migration in wanted:
         if applied.get(migration.version, migration.checksum) != migration.checksum:

@@ -1,6 +1,6 @@
-"""The stored offsets: taking partitions over, moving forward, starting again. Every statement on raw.consumer_offsets.
+"""The stored offsets: taking partitions over, moving forward, setting them anew. Every write to raw.consumer_offsets.
 
-A row is moved only by compare-and-set on the offset and the epoch that its owner wrote or read last. A rule that
+A batch moves a row only by compare-and-set on the offset and the epoch that its owner wrote or read last. A rule that
 merely forbids going back would let a late owner through whose batch starts behind and ends ahead of the new owner's.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,12 +37,34 @@ select partition_id, epoch, next_offset from raw.consumer_offsets
 where consumer_group = %(group)s and topic = %(topic)s and topic_id = %(topic_id)s
 """
 
-_RESET = """
+_HELD = """
+select topic_id, next_offset, epoch from raw.consumer_offsets
+where consumer_group = %(group)s and topic = %(topic)s and partition_id = %(partition)s
+for update
+"""
+
+_SET = """
 insert into raw.consumer_offsets as held (consumer_group, topic, partition_id, topic_id, next_offset, epoch)
-values (%(group)s, %(topic)s, %(partition)s, %(topic_id)s, %(low)s, 1)
+values (%(group)s, %(topic)s, %(partition)s, %(topic_id)s, %(next)s, 1)
 on conflict (consumer_group, topic, partition_id) do update
     set topic_id = excluded.topic_id, next_offset = excluded.next_offset, epoch = held.epoch + 1, updated_at = now()
+returning epoch
 """
+
+_NOTE = """
+insert into raw.offset_moves (command, consumer_group, topic, topic_id, partition_id,
+    old_topic_id, old_next_offset, old_epoch, next_offset, epoch, reason)
+values (%(command)s, %(group)s, %(topic)s, %(topic_id)s, %(partition)s,
+    %(old_topic_id)s, %(old_next)s, %(old_epoch)s, %(next)s, %(epoch)s, %(reason)s)
+"""
+
+_STORED = """
+select partition_id, topic_id, next_offset, epoch, updated_at from raw.consumer_offsets
+where consumer_group = %(group)s and topic = %(topic)s
+"""
+
+_FIRST_OWNER = "consume"  # the command that raw.offset_moves names where no person set the offset
+_FIRST_EPOCH = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +95,20 @@ class Position:
     next_offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Why offsets are set: the command, the reason that a person gave, and whether rows that exist are left alone."""
+
+    command: str
+    reason: str | None = None
+    only_new: bool = False
+
+
 def take(connection: psycopg.Connection[Any], source: Source, bounds: Mapping[int, Bounds]) -> dict[int, Position]:
     """Takes the partitions over with a new epoch, which fences their former owner, and says where to go on.
 
-    A partition that has no row starts at the log's beginning. OffsetsDisagree when a row belongs to another topic of
-    the same name or lies outside the log: then nothing is changed. Commits.
+    A partition that has no row starts at the log's beginning, which raw.offset_moves keeps. OffsetsDisagree when a row
+    belongs to another topic of the same name or lies outside the log: then nothing is changed. Commits.
     """
     taken: dict[int, Position] = {}
     with connection.transaction():
@@ -86,6 +118,8 @@ def take(connection: psycopg.Connection[Any], source: Source, bounds: Mapping[in
                 raise Fenced(f"The row of {source.topic} partition {partition} vanished while it was taken.")
             topic_id, next_offset, epoch = row
             _check(source, partition, topic_id, next_offset, log)
+            if epoch == _FIRST_EPOCH:
+                _note(connection, source, partition, None, Position(epoch, next_offset), Move(_FIRST_OWNER))
             taken[partition] = Position(epoch, next_offset)
     return taken
 
@@ -93,7 +127,8 @@ def take(connection: psycopg.Connection[Any], source: Source, bounds: Mapping[in
 def _check(source: Source, partition: int, topic_id: UUID, next_offset: int, log: Bounds) -> None:
     where = f"{source.topic} partition {partition}, group {source.group}"
     again = (
-        "`pulse offsets reset --to-beginning` reads what the log holds from its beginning; no event is stored twice."
+        "`pulse offsets show` compares all partitions; `pulse offsets reset --to-beginning` reads what the log holds "
+        "from its beginning, and no event is stored twice."
     )
     if topic_id.bytes != source.topic_id:
         raise OffsetsDisagree(
@@ -140,8 +175,51 @@ def confirm(connection: psycopg.Connection[Any], source: Source, held: Mapping[i
         raise Fenced(f"The partitions {lost} of {source.topic} were taken over or reset by somebody else.")
 
 
-def reset(connection: psycopg.Connection[Any], source: Source, bounds: Mapping[int, Bounds]) -> None:
-    """Moves every partition to the beginning of the log, with a new epoch that fences a running owner. Commits."""
+def stored(connection: psycopg.Connection[Any], source: Source) -> list[tuple[int, UUID, int, int, datetime]]:
+    """The partition, topic id, next offset, epoch and last change of every row of this group and topic."""
+    return connection.execute(_STORED, source.parameters()).fetchall()
+
+
+def move(connection: psycopg.Connection[Any], source: Source, targets: Mapping[int, int], why: Move) -> None:
+    """Sets the next offset of each partition, with a new epoch that fences a running owner, and keeps an audit row.
+
+    `targets` gives the next offset by partition. OffsetsDisagree if `why.only_new` and a row is there: then nothing is
+    changed. Commits.
+    """
     with connection.transaction():
-        for partition, log in sorted(bounds.items()):
-            connection.execute(_RESET, {**source.parameters(), "partition": partition, "low": log.low})
+        for partition, following in sorted(targets.items()):
+            words = {**source.parameters(), "partition": partition, "next": following}
+            old = connection.execute(_HELD, words).fetchone()
+            row = None if old and why.only_new else connection.execute(_SET, words).fetchone()
+            # Without a row there was nothing to lock: a consumer may have made one since.
+            if row is None or (why.only_new and row[0] != _FIRST_EPOCH):
+                raise OffsetsDisagree(
+                    f"{source.topic} partition {partition}, group {source.group}, has a stored offset already; nothing "
+                    "was changed. --force sets it all the same."
+                )
+            _note(connection, source, partition, old, Position(row[0], following), why)
+
+
+def _note(
+    connection: psycopg.Connection[Any],
+    source: Source,
+    partition: int,
+    old: tuple[UUID, int, int] | None,
+    new: Position,
+    why: Move,
+) -> None:
+    old_topic_id, old_next, old_epoch = old or (None, None, None)
+    connection.execute(
+        _NOTE,
+        {
+            **source.parameters(),
+            "command": why.command,
+            "partition": partition,
+            "old_topic_id": old_topic_id,
+            "old_next": old_next,
+            "old_epoch": old_epoch,
+            "next": new.next_offset,
+            "epoch": new.epoch,
+            "reason": why.reason,
+        },
+    )

@@ -14,6 +14,7 @@ from pulse.adapters.lifecycle import stop_requested
 from pulse.backoff import delays
 from pulse.errors import Retry
 from pulse.settings import ConsumerSettings
+from pulse_consumer import failpoints, packer
 from pulse_consumer.breaker import Breaker
 from pulse_consumer.session import Session
 from pulse_consumer.stall import StallWatch
@@ -22,11 +23,17 @@ from pulse_consumer.status import Status
 
 def run(settings: ConsumerSettings) -> None:
     """Consumes until SIGTERM or SIGINT, then finishes the batch it holds. Raises Stop when a person has to act."""
+    failpoints.arm(settings.failpoint)
     log = logs.configure(settings.log, "consumer").bind(group=settings.topics.group)
     stop = stop_requested()
     status = Status()
     health = HealthServer(settings.health_port, status.alive, status.ready)
-    log.info("consumer_started", topic=settings.topics.events, health_port=health.port)
+    log.info(
+        "consumer_started",
+        topic=settings.topics.events,
+        health_port=health.port,
+        packer=packer.chosen(settings.packer),
+    )
     breaker, stall = Breaker(settings.breaker_ratio, settings.breaker_window), StallWatch()
     waits = delays(random.random)
     try:

@@ -23,10 +23,11 @@ from pulse.backoff import delays
 from pulse.errors import KafkaUnavailable, Retry
 from pulse.events import EventDecoder
 from pulse.settings import ConsumerSettings
-from pulse_consumer import offsets, subscription
+from pulse_consumer import failpoints, offsets, packer, subscription
 from pulse_consumer.batch import Batch, Limits
 from pulse_consumer.breaker import Breaker
 from pulse_consumer.dlq import DeadLetterTopic, checked_message_bytes
+from pulse_consumer.failpoints import Edge
 from pulse_consumer.intake import Intake
 from pulse_consumer.offsets import Source
 from pulse_consumer.pump import Pump
@@ -67,11 +68,16 @@ class Session:
             settings.topics.group, settings.topics.events, kafka.topic_id(self._admin, settings.topics.events)
         )
         self._limits = Limits(settings.batch_rows, settings.batch_bytes, settings.batch_linger)
-        self._intake = Intake(EventDecoder(custom_events=settings.custom_events), self._source.topic_id)
+        self._intake = self._new_intake()
         largest = checked_message_bytes(settings)
         library_log = logs.of_library("librdkafka", log)
         dead_letters = DeadLetterTopic(settings, largest, library_log)
-        writer = Writer(settings.database.dsn, self._source, dead_letters.deliver)
+        writer = Writer(
+            settings.database.dsn,
+            self._source,
+            dead_letters.deliver,
+            lambda: subscription.check_topic(self._admin, self._source),
+        )
         writer.connection()  # before the group gives us partitions that we could not serve
         self._pump = Pump(writer, status, log)
         self._leaving = False
@@ -84,6 +90,11 @@ class Session:
             [self._source.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
         metrics.CONSUMER_SESSIONS.inc()
+
+    def _new_intake(self) -> Intake:
+        name, custom = packer.chosen(self._settings.packer), self._settings.custom_events
+        plain_rows = packer.plain_rows(name, self._source.topic_id, custom_events=custom)
+        return Intake(EventDecoder(custom_events=custom), self._source.topic_id, plain_rows)
 
     def run(self, stop: threading.Event) -> None:
         """Turns until `stop` is set, then finishes what was read."""
@@ -131,6 +142,8 @@ class Session:
         found: list[Record] = list(subscription.records(messages))
         if was_empty:
             self._batch.started_at = time.monotonic() - (seconds if len(found) < room else 0.0)
+        if found:
+            failpoints.passed(Edge.CONSUMED)
         self._intake.add(self._batch, found)
 
     def _look_for_a_stall(self) -> None:
@@ -169,6 +182,7 @@ class Session:
         self._status.committed(written, seconds)
         self._report(written, seconds)
         self._commit_to_kafka(written)
+        failpoints.passed(Edge.TOLD)
         if self._paused:
             self._paused = False
             self._guarded(lambda: self._kafka.resume(self._kafka.assignment()))
@@ -186,6 +200,14 @@ class Session:
             seconds=round(seconds, 3),
             next_offsets=written.next_offsets,
         )
+        again = written.refused_again()
+        if again:
+            self._log.warning(
+                "redrive_refused",
+                count=len(again),
+                most_attempts=max(letter.attempt for letter in again),
+                classes=sorted({letter.code for letter in again}),
+            )
 
     def _commit_to_kafka(self, written: Written) -> None:
         """For lag tools only: the stored offsets are the truth, so a refused commit loses nothing."""
@@ -200,9 +222,11 @@ class Session:
 
     def _submit(self) -> None:
         batch, self._batch = self._batch, Batch(time.monotonic())
-        bad = sum(len(part.dead) for part in batch.parts.values())
-        refused = sum(letter.code == "rejected_by_collector" for part in batch.parts.values() for letter in part.dead)
-        self._breaker.note(batch.read, bad - refused)
+        # What the collector refused, or a person sent again, is no fault of whoever produces now.
+        dead = [letter for part in batch.parts.values() for letter in part.dead]
+        expected = sum(letter.code == "rejected_by_collector" or letter.origin is not None for letter in dead)
+        self._breaker.note(batch.read, len(dead) - expected)
+        failpoints.passed(Edge.DECODED)
         self._pump.submit(batch)
 
     def _flush(self, seconds: float) -> None:
@@ -220,6 +244,8 @@ class Session:
         numbers = [place.partition for place in partitions]
         with self._failures_kept():
             taken = self._take_over(numbers)
+            if taken:
+                failpoints.passed(Edge.TAKEN)
             self._intake.positions.update(taken)
             for place in partitions:
                 place.offset = taken[place.partition].next_offset
@@ -233,7 +259,7 @@ class Session:
         deadline = time.monotonic() + TAKE_OVER_SECONDS
         for delay in delays(random.random):
             try:
-                log_bounds = subscription.bounds(self._admin, self._source.topic, numbers)
+                log_bounds = subscription.bounds(self._settings.kafka, self._source.topic, numbers)
                 with (
                     postgres.connect(self._settings.database.dsn, "pulse-consumer", lock_timeout="10s") as connection,
                     postgres.translating("Taking partitions over"),
@@ -250,6 +276,7 @@ class Session:
         with self._failures_kept():
             if not self._leaving:
                 self._flush(self._settings.shutdown_grace.total_seconds())
+                failpoints.passed(Edge.FLUSHED)
         with self._failures_kept():
             self._forget("revoked", partitions)
 

@@ -37,8 +37,11 @@ from left_out group by kafka_partition
 
 DEAD_LETTER = """
 insert into raw.dead_letters (topic_id, partition_id, kafka_offset, topic, kafka_timestamp, key, value, headers,
-    class, reason, field, sqlstate, consumer_group, version)
-values (%s, %s, %s, %s, to_timestamp(%s / 1e6), %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    kafka_timestamp_trusted, class, reason, field, sqlstate, consumer_group, version,
+    attempt, first_topic_id, first_partition_id, first_kafka_offset, first_kafka_timestamp,
+    first_kafka_timestamp_trusted)
+values (%s, %s, %s, %s, to_timestamp(%s / 1e6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+    %s, %s, %s, %s, to_timestamp(%s / 1e6), %s)
 on conflict (topic_id, partition_id, kafka_offset) do nothing
 """
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
+    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -19,14 +22,15 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from pulse.adapters import kafka
-from pulse.errors import KafkaUnavailable, OffsetsDisagree, Stop
+from pulse.errors import Fenced, KafkaUnavailable, OffsetsDisagree, Stop
 from pulse.settings import ConsumerSettings, KafkaSettings
-from pulse_consumer.offsets import Bounds
+from pulse_consumer.offsets import Bounds, Source
 from pulse_consumer.record import Record
 
 # A revoke waits for the batch in flight, and an outage of the database must not cost the membership.
 MAX_POLL_INTERVAL_MS = 300_000
 _ENDS_SECONDS = 5.0  # the loop waits for this answer
+_TOPIC_ID_SECONDS = 5.0  # and a batch for this one
 
 
 def consumer(settings: ConsumerSettings, max_message_bytes: int, library_log: logging.Logger) -> Consumer:
@@ -89,7 +93,8 @@ def raise_for(error: KafkaError) -> None:
     if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
         raise OffsetsDisagree(
             f"The log no longer holds the offset that comes next ({error.str()}). "
-            "`pulse offsets reset --to-beginning` reads what it does hold; no event is stored twice."
+            "`pulse offsets show` compares all partitions, and `pulse offsets reset --to-beginning` reads what the log "
+            "does hold; no event is stored twice."
         )
     if code in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
         raise Stop(f"Kafka refuses access ({error.str()}). Grant the consumer's user Read on the topic and the group.")
@@ -98,8 +103,25 @@ def raise_for(error: KafkaError) -> None:
     raise KafkaUnavailable(f"Reading from Kafka: {error.str()}")
 
 
-def bounds(client: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int, Bounds]:
-    """What the log of each partition holds now. KafkaUnavailable if the broker does not say."""
+def check_topic(client: AdminClient, source: Source) -> None:
+    """Fenced unless the topic of this name is still the one that is read. KafkaUnavailable if no broker says.
+
+    The client goes on at its old offset in a topic that was deleted and created again, over all that lies before it.
+    Ids never come back, so the old one, seen after records were read, says that they are the old topic's. Only a broker
+    that lags behind the one which gave the records out could still tell the old one.
+    """
+    if kafka.topic_id(client, source.topic, _TOPIC_ID_SECONDS) != source.topic_id:
+        raise Fenced(
+            f"{source.topic} was deleted and created again while it was read; what was read last is rolled back."
+        )
+
+
+def bounds(settings: KafkaSettings, topic: str, partitions: Iterable[int]) -> dict[int, Bounds]:
+    """What the log of each partition holds now. KafkaUnavailable if the broker does not say.
+
+    Asked by a client of its own: one that has lived through a change of leaders asks the old one.
+    """
+    client = kafka.admin(settings)
     asked = [TopicPartition(topic, partition) for partition in partitions]
     low = _offsets(client, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     high = _offsets(client, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
@@ -112,6 +134,24 @@ def ends(settings: KafkaSettings, topic: str, partitions: Iterable[int]) -> dict
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     readable = IsolationLevel.READ_COMMITTED  # what an open transaction holds back is not waiting
     return _offsets(kafka.admin(settings), asked, latest, request_timeout=_ENDS_SECONDS, isolation_level=readable)
+
+
+def offsets_at(settings: KafkaSettings, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
+    """The first offset of each partition whose record is of this time or later; -1 where there is none."""
+    asked = [TopicPartition(topic, partition) for partition in partitions]
+    milliseconds = math.ceil(moment.timestamp() * 1000)
+    # Consumer.offsets_for_times is no way to ask: it crashed the whole process, with confluent-kafka 2.16.
+    spec = OffsetSpec.for_timestamp(milliseconds)
+    return _offsets(kafka.admin(settings), asked, spec)
+
+
+def committed(client: AdminClient, group: str, topic: str) -> dict[int, int]:
+    """The offsets that a Kafka group has committed of this topic, by partition. Stop if it may not be read."""
+    asked = ConsumerGroupTopicPartitions(group)
+    place = kafka.answer(client.list_consumer_group_offsets([asked])[group], f"Reading the offsets of group {group}")
+    return {
+        found.partition: found.offset for found in place.topic_partitions if found.topic == topic and found.offset >= 0
+    }
 
 
 def _offsets(client: AdminClient, asked: list[TopicPartition], spec: OffsetSpec, **options: Any) -> dict[int, int]:

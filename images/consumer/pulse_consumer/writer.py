@@ -16,16 +16,19 @@ import psycopg
 from pulse import VERSION
 from pulse.adapters import postgres
 from pulse.errors import DatabaseUnavailable, DatabaseWrong, Rejection
-from pulse_consumer import offsets, statements
+from pulse_consumer import failpoints, offsets, statements
 from pulse_consumer.batch import Batch, Part
 from pulse_consumer.deadletter import DeadLetter, ledger_headers
+from pulse_consumer.failpoints import Edge
 from pulse_consumer.isolate import isolate
 from pulse_consumer.offsets import Position, Source
 from pulse_consumer.record import Record
+from pulse_consumer.redrive import Origin
 from pulse_consumer.rows import COLUMNS, stream
 
 Row = tuple[bytes, Record]
 Deliver = Callable[[Sequence[DeadLetter]], None]
+Check = Callable[[], None]
 
 # The stage and the table meet by key: look the staged ids up, never scan the events of years. No vanished owner may
 # hold its rows for ever.
@@ -56,6 +59,10 @@ class Written:
     dead: list[DeadLetter]
     next_offsets: dict[int, int] = field(default_factory=dict)
 
+    def refused_again(self) -> list[DeadLetter]:
+        """The dead letters whose record had been sent again by `pulse dlq replay`."""
+        return [letter for letter in self.dead if letter.origin is not None]
+
     def total(self) -> Counts:
         """The counts of all partitions together."""
         each = self.counts.values()
@@ -68,12 +75,17 @@ class Written:
 
 
 class Writer:
-    """Writes batches of one source. `deliver` puts dead letters on the DLQ topic and awaits their acknowledgement."""
+    """Writes batches of one source.
 
-    def __init__(self, dsn: str, source: Source, deliver: Deliver) -> None:
+    `deliver` puts dead letters on the DLQ topic and awaits their acknowledgement. `check_topic` raises Fenced if what
+    was read may come from another topic of the same name.
+    """
+
+    def __init__(self, dsn: str, source: Source, deliver: Deliver, check_topic: Check) -> None:
         self._dsn = dsn
         self._source = source
         self._deliver = deliver
+        self._check_topic = check_topic
         self._connection: psycopg.Connection[Any] | None = None
         self._staged = False
 
@@ -103,12 +115,14 @@ class Writer:
     def write(self, batch: Batch) -> Written:
         """Writes the batch and commits. On any error nothing of it is stored, and the connection is given up.
 
-        Raises DatabaseUnavailable, DatabaseWrong, KafkaUnavailable (the DLQ) or Fenced.
+        Raises DatabaseUnavailable, DatabaseWrong, KafkaUnavailable (the topic's id, the DLQ) or Fenced.
         """
+        self._check_topic()
         try:
             connection = self.connection()
             with connection.transaction(), connection.cursor() as cursor:
-                return self._write(connection, cursor, batch)
+                written = self._write(connection, cursor, batch)
+                failpoints.passed(Edge.ACCOUNTED)
         except psycopg.Error as failed:
             self.close()
             error = postgres.translated(failed, "Writing a batch")
@@ -117,9 +131,15 @@ class Writer:
         except BaseException:
             self.close()
             raise
+        failpoints.passed(Edge.COMMITTED)
+        return written
 
     def confirm(self, held: Mapping[int, Position]) -> None:
-        """Fenced if a partition is no longer ours; DatabaseUnavailable or DatabaseWrong if that cannot be told."""
+        """Fenced if a partition is no longer ours.
+
+        Raises DatabaseUnavailable, DatabaseWrong or KafkaUnavailable if that cannot be told.
+        """
+        self._check_topic()
         try:
             connection = self.connection()
             with postgres.translating("Looking at the stored offsets"), connection.transaction():
@@ -140,6 +160,7 @@ class Writer:
                 held.inserted += counts.inserted
                 held.duplicate += counts.duplicate
                 held.conflict += counts.conflict
+        failpoints.passed(Edge.INSERTED)
         written.dead += [DeadLetter.of(record, why) for (_, record), why in refused]
         for letter in written.dead:
             written.counts[letter.record.partition].dead += 1
@@ -157,6 +178,7 @@ class Writer:
             self._staged = True
             with cursor.copy(statements.COPY_STAGE) as copy:
                 copy.write(stream(row for row, _ in rows))
+            failpoints.passed(Edge.COPIED)
             cursor.execute(statements.INSERT)
             inserted = cursor.rowcount
             counts = {
@@ -178,6 +200,7 @@ class Writer:
         if not letters:
             return
         self._deliver(letters)
+        failpoints.passed(Edge.BURIED)
         topic_id = UUID(bytes=self._source.topic_id)
         cursor.executemany(
             statements.DEAD_LETTER,
@@ -191,12 +214,15 @@ class Writer:
                     letter.record.key,
                     letter.record.value,
                     ledger_headers(letter.record),
+                    letter.record.trusted,
                     letter.code,
                     letter.reason.replace("\0", "\ufffd"),
                     letter.field.replace("\0", "\ufffd") or None,
                     letter.sqlstate,
                     self._source.group,
                     VERSION,
+                    letter.attempt,
+                    *_origin_columns(letter.origin),
                 )
                 for letter in letters
             ],
@@ -226,6 +252,12 @@ class Writer:
             counts.dead,
             part.skipped,
         )
+
+
+def _origin_columns(origin: Origin | None) -> tuple[Any, ...]:
+    if origin is None:
+        return (None,) * 5
+    return (UUID(bytes=origin.topic_id), origin.partition, origin.offset, origin.kafka_us, origin.trusted)
 
 
 def _classify(cursor: psycopg.Cursor[Any], counts: dict[int, Counts]) -> None:

@@ -18,6 +18,7 @@ from pulse_consumer.deadletter import DeadLetter, dlq_headers, ledger_headers
 from pulse_consumer.intake import Intake
 from pulse_consumer.isolate import isolate
 from pulse_consumer.offsets import Position
+from pulse_consumer.packer import plain_rows
 from pulse_consumer.record import Headers, Record
 
 GOOD = b'{"event_type":"page_view","user_id":"u","timestamp":"2026-01-02T03:04:05Z"}'
@@ -30,7 +31,7 @@ def record(offset: int, partition: int = 0, value: bytes | None = GOOD, headers:
 
 
 def intake(**positions: int) -> Intake:
-    made = Intake(EventDecoder(), bytes(16))
+    made = Intake(EventDecoder(), bytes(16), plain_rows("python", bytes(16), custom_events=True))
     made.positions = {int(name[1:]): Position(epoch=5, next_offset=offset) for name, offset in positions.items()}
     return made
 
@@ -153,7 +154,7 @@ class TestDeadLetter:
     )
 
     def test_the_copy_keeps_the_headers_of_the_record_and_says_where_it_came_from(self) -> None:
-        headers = dlq_headers(self.letter, "shop-events", 1, "2026-01-02T03:04:05+00:00")
+        headers = dlq_headers(self.letter, "shop-events", "2026-01-02T03:04:05+00:00")
         assert headers[:3] == [("trace", b"\x00\x01"), ("none", None), ("na\0me", b"")]
         own = {name.removeprefix("pulse.dlq."): value for name, value in headers[3:]}
         assert (own["topic"], own["partition"], own["offset"]) == (b"shop-events", b"3", b"42")

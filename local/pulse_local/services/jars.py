@@ -49,18 +49,22 @@ def broker_version(jars: list[Jar]) -> str:
     return next(jar.version for jar in jars if (jar.group, jar.artifact) == _BROKER)
 
 
-def ensure_jars(cache: Path, jars: list[Jar], report: Callable[[str], None], fetch: Fetch | None = None) -> list[Path]:
+def ensure_jars(
+    cache: Path, jars: list[Jar], report: Callable[[str], None], fetch: Fetch | None = None, *, what: str = ""
+) -> list[Path]:
     """The paths of all jars; those that are missing or not as locked are fetched first.
 
+    `what` they are is their directory's name in the cache; without it they are the broker's.
     Stop names the jar when what was fetched differs from the lock too. Retry when the repository does not answer.
     """
-    directory = cache / f"kafka-{broker_version(jars)}"
+    what = what or f"kafka-{broker_version(jars)}"
+    directory = cache / what
     directory.mkdir(parents=True, exist_ok=True)
     wanted = [jar for jar in jars if not _is_as_locked(directory / jar.name, jar)]
     if wanted:
         whole = len(wanted) == len(jars)
         report(
-            f"Downloading Kafka {broker_version(jars)} ({len(jars)} jars, about 45 MB, once)"
+            f"Downloading {what} ({len(jars)} jars, once)"
             if whole
             else f"Repairing {len(wanted)} of {len(jars)} cached jars"
         )

@@ -45,11 +45,12 @@ def kafka_users(inputs: Inputs) -> list[Wanted]:
 
 
 def _rights(topics: TopicSettings) -> dict[User, list[Manifest]]:
-    """The consumer looks at the largest size of records in both topics. An idempotent producer needs no right on the
-    cluster: since Kafka 3.0 Write on the topic is enough."""
+    """The consumer looks at the largest size of records in both topics; `pulse dlq replay`, which works as its user,
+    writes to that of the events. An idempotent producer needs no right on the cluster: since Kafka 3.0 Write on the
+    topic is enough."""
     return {
         "consumer": [
-            _allowed("topic", topics.events, ("Describe", "DescribeConfigs", "Read")),
+            _allowed("topic", topics.events, ("Describe", "DescribeConfigs", "Read", "Write")),
             _allowed("topic", topics.dlq, ("Describe", "DescribeConfigs", "Write")),
             _allowed("group", topics.group, ("Describe", "Read")),
         ],

@@ -1,0 +1,1 @@
+"""What Pulse is measured beside; each runs outside of the project's own environment."""
