@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from kit.pipeline import Pipeline
-from psycopg.conninfo import make_conninfo
+from kit.pipeline import Pipeline, logged_in
 
 from pulse.names import database_roles
 from pulse.plan import Plan
 from pulse.settings import DatabaseSettings
 from pulse_consumer.migrate import migrate
 from pulse_local.services.kafka import Broker
-
-
-def logged_in(database: DatabaseSettings, role: str) -> DatabaseSettings:
-    """The same database as one of the roles that the migrations made."""
-    with psycopg.connect(database.dsn) as connection:
-        connection.execute(f"alter role {role} login password 'test'".encode())
-    return DatabaseSettings(make_conninfo(database.dsn, user=role, password="test"))
 
 
 @pytest.fixture

@@ -20,10 +20,9 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from integration.conftest import logged_in
 from kit.deadletters import UNTYPED, dlq
 from kit.documents import numbered
-from kit.pipeline import Pipeline
+from kit.pipeline import Pipeline, logged_in
 from kit.secured import SETTLE_SECONDS, SecuredBroker
 
 from pulse.adapters import kafka as kafka_adapter

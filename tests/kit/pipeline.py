@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from psycopg.conninfo import make_conninfo
 
 from pulse.adapters import kafka
 from pulse.plan import Plan
@@ -28,6 +29,13 @@ from pulse.settings import (
 
 # Every wait of these tests ends at the latest after this; the machines that run them are shared and slow at times.
 PATIENCE_SECONDS = 90.0
+
+
+def logged_in(database: DatabaseSettings, role: str) -> DatabaseSettings:
+    """The same database as one of the roles that the migrations made."""
+    with psycopg.connect(database.dsn) as connection:
+        connection.execute(f"alter role {role} login password 'test'".encode())
+    return DatabaseSettings(make_conninfo(database.dsn, user=role, password="test"))
 
 
 @dataclass

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -27,16 +28,25 @@ from pulse_local.services import jars, kafka, postgres
 MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 
 
-@pytest.fixture(scope="session")
-def server_paths() -> Iterator[Paths]:
-    """A throw-away home for the session's servers, and the cache that all runs share."""
+@contextmanager
+def throw_away_paths() -> Iterator[Paths]:
+    """A throw-away home for servers, and the cache that all runs share."""
     home = Path(tempfile.mkdtemp(prefix="pulse-tests-"))
     home.chmod(0o755)  # root's Postgres runs as another user
     settings = CommandSettings(home=str(home), cache=os.environ.get("PULSE_CACHE", ""))
     paths = paths_from(settings, os.environ, is_root=os.geteuid() == 0)
     paths.cache.mkdir(parents=True, exist_ok=True)
-    yield paths
-    shutil.rmtree(home, ignore_errors=True)
+    try:
+        yield paths
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_paths() -> Iterator[Paths]:
+    """The home of the session's servers."""
+    with throw_away_paths() as paths:
+        yield paths
 
 
 @pytest.fixture(scope="session")
