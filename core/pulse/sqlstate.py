@@ -27,7 +27,7 @@ VERDICTS: dict[str, Verdict] = {
     "22": REJECT,  # data exception
     "23502": REJECT,  # not_null_violation
     "23503": REJECT,  # foreign_key_violation
-    "23514": REJECT,  # check_violation
+    "23514": REJECT,  # check_violation of a constraint that has a name; see NAMELESS
     "54": REJECT,  # program limit exceeded: nesting too deep for the server, a row or index entry too large
     "28": STOP,  # invalid authorization
     "3D": STOP,  # invalid catalog name: no such database
@@ -38,9 +38,18 @@ VERDICTS: dict[str, Verdict] = {
     "XX": STOP,  # internal error: corrupted data
 }
 
+# What a code means instead if the error names no constraint. Postgres reports a row that no partition takes as a check
+# violation too: then a partition is missing, and the row is as good as any.
+NAMELESS: dict[str, Verdict] = {"23514": STOP}
 
-def verdict_of(sqlstate: str | None) -> Verdict:
-    """What to do about a failed statement. None means that the connection broke before the server could answer."""
+
+def verdict_of(sqlstate: str | None, constraint: str | None = None) -> Verdict:
+    """What to do about a failed statement, by its SQLSTATE and the constraint that the error names, if any.
+
+    A SQLSTATE of None means that the connection broke before the server could answer.
+    """
     if sqlstate is None:
         return RETRY
+    if not constraint and sqlstate in NAMELESS:
+        return NAMELESS[sqlstate]
     return VERDICTS.get(sqlstate) or VERDICTS.get(sqlstate[:2], STOP)

@@ -30,7 +30,6 @@ from pulse.sqlstate import verdict_of
         ("22P02", Verdict.REJECT),
         ("22021", Verdict.REJECT),
         ("23502", Verdict.REJECT),
-        ("23514", Verdict.REJECT),
         ("54001", Verdict.REJECT),
         ("53100", Verdict.STOP),
         ("25006", Verdict.STOP),
@@ -45,6 +44,12 @@ from pulse.sqlstate import verdict_of
 )
 def test_every_kind_of_failure_has_its_verdict(sqlstate: str | None, verdict: Verdict) -> None:
     assert verdict_of(sqlstate) is verdict
+
+
+def test_a_check_is_the_row_s_fault_only_if_it_has_a_name() -> None:
+    assert verdict_of("23514", "price_is_positive") is Verdict.REJECT
+    assert verdict_of("23514") is Verdict.STOP  # no partition takes the row
+    assert verdict_of("23514", "") is Verdict.STOP
 
 
 @given(st.text(min_size=5, max_size=5))

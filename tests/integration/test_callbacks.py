@@ -13,13 +13,16 @@ pytestmark = pytest.mark.integration
 
 
 class Log:
-    """Takes every line but one."""
+    """Takes every line but one, and keeps them."""
 
     def __init__(self, refused: str) -> None:
         self.refused = refused
         self.asked = False
+        self.problems: list[tuple[str, str]] = []  # event and problem
 
-    def _line(self, _event: str, **values: Any) -> None:
+    def _line(self, event: str, **values: Any) -> None:
+        if "problem" in values:
+            self.problems.append((event, values["problem"]))
         if values.get("change") == self.refused:
             self.asked = True
             raise RuntimeError(f"the line for {self.refused} is refused")
@@ -32,10 +35,12 @@ class Log:
 
 def test_a_failure_while_partitions_come_ends_the_session_although_records_wait(pipeline: Pipeline) -> None:
     pipeline.produce(numbered(20))  # the library loses track of what it had fetched
-    running = Running(pipeline, log=Log("assigned"))  # type: ignore[arg-type]
+    log = Log("assigned")
+    running = Running(pipeline, log=log)  # type: ignore[arg-type]
     running.thread.join(60)
     running.end()
     assert str(running.failure) == "the line for assigned is refused"
+    assert "failure_was_kept" not in dict(log.problems), "it was told already"
 
 
 def test_a_failure_while_partitions_go_does_not_keep_a_session_from_closing(pipeline: Pipeline) -> None:
@@ -46,4 +51,5 @@ def test_a_failure_while_partitions_go_does_not_keep_a_session_from_closing(pipe
     running.end()
     assert log.asked
     assert running.failure is None
+    assert log.problems == [("failure_was_kept", "the line for revoked is refused")]
     assert pipeline.number("select count(*) from raw.events") == 20

@@ -11,14 +11,17 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import psycopg
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from kit.documents import numbered
 from kit.guardian import Guardian
 from kit.pipeline import PATIENCE_SECONDS, Pipeline
+from kit.running import Stepped
 
 from pulse import cli
 from pulse.adapters import kafka
+from pulse.errors import BreakerOpen
 from pulse.plan import Plan, Topic
 from pulse.settings import DatabaseSettings
 from pulse_consumer.migrate import migrate
@@ -96,6 +99,25 @@ def test_a_table_that_is_missing_stops_the_writing_and_never_makes_dead_letters(
     pipeline.wait_until_caught_up()
     pipeline.wait_for(lambda: readiness(consumer_port(pipeline.log(consumer))) == 200, lambda: "not ready again")
     assert pipeline.sums()["inserted"] == 60
+    assert pipeline.number("select count(*) from raw.dead_letters") == 0
+
+
+def test_a_partition_that_is_missing_is_the_database_s_fault_and_never_the_row_s(pipeline: Pipeline) -> None:
+    partitions = pipeline.rows(
+        "select oid::regclass::text, pg_get_expr(relpartbound, oid) from pg_class join pg_inherits on inhrelid = oid"
+        " where inhparent = 'raw.events'::regclass"
+    )
+    for name, _ in partitions:
+        pipeline.execute(f"alter table raw.events detach partition {name}")
+    pipeline.produce(numbered(50))
+    consumer = pipeline.start_consumer()
+    pipeline.wait_for(lambda: '"verdict": "stop"' in pipeline.log(consumer), lambda: "no failed write")
+    assert "no partition of relation" in pipeline.log(consumer)
+    assert pipeline.sums()["read"] == 0
+    for name, bounds in partitions:
+        pipeline.execute(f"alter table raw.events attach partition {name} {bounds}")
+    pipeline.wait_until_caught_up()
+    assert pipeline.sums()["inserted"] == 50
     assert pipeline.number("select count(*) from raw.dead_letters") == 0
 
 
@@ -212,6 +234,39 @@ def test_a_flood_of_bad_records_opens_the_breaker(pipeline: Pipeline) -> None:
     assert "of the last" in said
     assert "PULSE_BREAKER_RATIO" in said
     assert pipeline.sums()["read"] < 300, "it stopped before the flood was over"
+
+
+def test_a_flood_of_rows_that_the_database_refuses_opens_the_breaker_too(pipeline: Pipeline) -> None:
+    pipeline.execute("alter table raw.events add constraint nobody check (user_id is null)")
+    pipeline.produce(numbered(300))
+    code, said = pipeline.end_of(pipeline.start_consumer(breaker_window=200, batch_rows=100))
+    assert code == cli.STOPPED
+    assert "of the last" in said
+
+
+def test_bad_records_that_were_not_committed_do_not_open_the_breaker(pipeline: Pipeline) -> None:
+    consumer = pipeline.start_consumer(breaker_window=200)
+    pipeline.wait_for(lambda: '"change": "assigned"' in pipeline.log(consumer), lambda: "nothing assigned")
+    drop_topic(pipeline, pipeline.plan.dlq)
+    pipeline.produce([b"bad"] * 300)
+    pipeline.wait_for(lambda: "did not reach" in pipeline.log(consumer), lambda: "no failed delivery")
+    assert consumer.poll() is None
+    create_topic(pipeline, pipeline.plan.dlq)
+    code, said = pipeline.end_of(consumer)
+    assert code == cli.STOPPED
+    assert "of the last" in said
+
+
+def test_a_breaker_that_opens_in_the_last_flush_lets_the_batch_behind_be_written(pipeline: Pipeline) -> None:
+    pipeline.produce([b"bad"] * 100, partition=0)
+    pipeline.produce(numbered(100), partition=0)
+    stepped = Stepped(pipeline, breaker_window=100, batch_rows=100)
+    with psycopg.connect(pipeline.database.dsn) as other:
+        other.execute("lock table raw.batches in exclusive mode")
+        stepped.turn_until(lambda: stepped.session._paused)  # one batch is being written, the other waits
+    with pytest.raises(BreakerOpen):
+        stepped.finish()
+    assert (pipeline.sums()["dead"], pipeline.sums()["inserted"]) == (100, 100)
 
 
 def test_a_dlq_topic_too_small_for_the_events_is_refused_at_the_start(pipeline: Pipeline) -> None:

@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 
-from kit.pipeline import Pipeline
+from kit.pipeline import PATIENCE_SECONDS, Pipeline
 from pulse_consumer.breaker import Breaker
 from pulse_consumer.session import Session
 from pulse_consumer.stall import StallWatch
 from pulse_consumer.status import Status
+
+
+def new_session(
+    pipeline: Pipeline,
+    watch: StallWatch | None = None,
+    log: structlog.stdlib.BoundLogger | None = None,
+    **changes: Any,
+) -> Session:
+    """A session that has joined its group. `changes` are settings of the consumer."""
+    settings = pipeline.settings(**changes)
+    breaker = Breaker(settings.breaker_ratio, settings.breaker_window)
+    return Session(settings, log or structlog.stdlib.get_logger(), Status(), breaker, watch or StallWatch())
+
+
+class Stepped:
+    """A session whose loop turns only when the test says so, in the test's own thread."""
+
+    def __init__(self, pipeline: Pipeline, **changes: Any) -> None:
+        self.session = new_session(pipeline, **changes)
+
+    def turn_until(self, condition: Callable[[], bool]) -> None:
+        """Turns until the condition holds."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "turned in vain"
+            self.session._turn()
+
+    def finish(self) -> None:
+        """What a session does that was told to stop; raises what that raises. It is closed in any case."""
+        told = threading.Event()
+        told.set()
+        try:
+            self.session.run(told)
+        finally:
+            self.session.close()
 
 
 class Running:
@@ -22,9 +60,7 @@ class Running:
         watch: StallWatch | None = None,
         log: structlog.stdlib.BoundLogger | None = None,
     ) -> None:
-        settings = pipeline.settings()
-        breaker = Breaker(settings.breaker_ratio, settings.breaker_window)
-        self.session = Session(settings, log or structlog.stdlib.get_logger(), Status(), breaker, watch or StallWatch())
+        self.session = new_session(pipeline, watch, log)
         self.stop = threading.Event()
         self.failure: Exception | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)

@@ -59,7 +59,7 @@ def _verdict(failed: psycopg.Error, text: str) -> Verdict:
             "no password supplied",
         )
         return Verdict.STOP if any(words in text for words in wrong) else Verdict.RETRY
-    return verdict_of(failed.sqlstate) if failed.sqlstate else Verdict.STOP
+    return verdict_of(failed.sqlstate, failed.diag.constraint_name) if failed.sqlstate else Verdict.STOP
 
 
 def _reason(failed: psycopg.Error, text: str) -> str:

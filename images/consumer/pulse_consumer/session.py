@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from pulse.adapters import kafka, logs, metrics, postgres
 from pulse.backoff import delays
-from pulse.errors import KafkaUnavailable, Retry
+from pulse.errors import BreakerOpen, KafkaUnavailable, Retry
 from pulse.events import EventDecoder
 from pulse.settings import ConsumerSettings
 from pulse_consumer import failpoints, offsets, packer, subscription
@@ -97,13 +97,14 @@ class Session:
         return Intake(EventDecoder(custom_events=custom), self._source.topic_id, plain_rows)
 
     def run(self, stop: threading.Event) -> None:
-        """Turns until `stop` is set, then finishes what was read."""
+        """Turns until `stop` is set, then finishes what was read. BreakerOpen if that shows too many bad records."""
         while not stop.is_set():
             self._turn()
         self._flush(self._settings.shutdown_grace.total_seconds())
+        self._raise_kept()
 
     def close(self) -> None:
-        """Leaves the group and gives everything up that is not committed."""
+        """Leaves the group and gives everything up that is not committed. Says what failed and nobody was told."""
         self._leaving = True
         try:
             self._kafka.close()
@@ -111,10 +112,13 @@ class Session:
             self._log.warning("leaving_the_group_failed", problem=str(failed))
         self._pump.close()
         metrics.CONSUMER_PARTITIONS.set(0)
+        if self._failure is not None:
+            self._log.warning("failure_was_kept", problem=str(self._failure))
 
     def _turn(self) -> None:
         self._status.turned()
         self._collect()
+        self._raise_kept()
         if not self._pump.busy:
             self._write_or_confirm()
         room = self._batch.room(self._limits)
@@ -137,8 +141,7 @@ class Session:
     def _poll(self, room: int, seconds: float) -> None:
         was_empty = not self._batch.parts
         messages = self._guarded(lambda: self._kafka.consume(room, seconds))
-        if self._failure is not None:
-            raise self._failure
+        self._raise_kept()
         found: list[Record] = list(subscription.records(messages))
         if was_empty:
             self._batch.started_at = time.monotonic() - (seconds if len(found) < room else 0.0)
@@ -181,6 +184,7 @@ class Session:
         written, seconds = result
         self._status.committed(written, seconds)
         self._report(written, seconds)
+        self._weigh(written)
         self._commit_to_kafka(written)
         failpoints.passed(Edge.TOLD)
         if self._paused:
@@ -209,6 +213,13 @@ class Session:
                 classes=sorted({letter.code for letter in again}),
             )
 
+    def _weigh(self, written: Written) -> None:
+        """Counts a committed batch for the circuit breaker. A breaker that opens is kept: the flush goes on first."""
+        try:
+            self._breaker.note(written.total().read, len(written.blamed()))
+        except BreakerOpen as opened:
+            self._failure = self._failure or opened
+
     def _commit_to_kafka(self, written: Written) -> None:
         """For lag tools only: the stored offsets are the truth, so a refused commit loses nothing."""
         places = [TopicPartition(self._source.topic, number, offset) for number, offset in written.next_offsets.items()]
@@ -222,10 +233,6 @@ class Session:
 
     def _submit(self) -> None:
         batch, self._batch = self._batch, Batch(time.monotonic())
-        # What the collector refused, or a person sent again, is no fault of whoever produces now.
-        dead = [letter for part in batch.parts.values() for letter in part.dead]
-        expected = sum(letter.code == "rejected_by_collector" or letter.origin is not None for letter in dead)
-        self._breaker.note(batch.read, len(dead) - expected)
         failpoints.passed(Edge.DECODED)
         self._pump.submit(batch)
 
@@ -306,6 +313,11 @@ class Session:
     def _owned(self, change: str, numbers: list[int]) -> None:
         metrics.CONSUMER_PARTITIONS.set(len(self._intake.positions))
         self._log.info("partitions_changed", change=change, partitions=numbers, owned=sorted(self._intake.positions))
+
+    def _raise_kept(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def _guarded(self, call: Callable[[], T]) -> T:
         try:

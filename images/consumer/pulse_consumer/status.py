@@ -56,7 +56,7 @@ class Status:
             metrics.CONSUMER_DEAD_LETTERS.labels(code).inc(count)
         for code, count in Counter(letter.code for letter in written.refused_again()).items():
             metrics.CONSUMER_REDRIVES_REFUSED.labels(code).inc(count)
-        metrics.CONSUMER_BATCH_ROWS.observe(total.inserted + total.duplicate + total.conflict + total.dead)
+        metrics.CONSUMER_BATCH_ROWS.observe(total.read)
         metrics.CONSUMER_BATCH_SECONDS.observe(seconds)
         metrics.CONSUMER_LAST_COMMIT.set_to_current_time()
         self.working()

@@ -50,6 +50,11 @@ class Counts:
     conflict: int = 0
     dead: int = 0
 
+    @property
+    def read(self) -> int:
+        """All of them together."""
+        return self.inserted + self.duplicate + self.conflict + self.dead
+
 
 @dataclass(slots=True)
 class Written:
@@ -62,6 +67,10 @@ class Written:
     def refused_again(self) -> list[DeadLetter]:
         """The dead letters whose record had been sent again by `pulse dlq replay`."""
         return [letter for letter in self.dead if letter.origin is not None]
+
+    def blamed(self) -> list[DeadLetter]:
+        """The dead letters that are the fault of whoever produces now: not refused by the collector, nor sent again."""
+        return [one for one in self.dead if one.origin is None and one.code != "rejected_by_collector"]
 
     def total(self) -> Counts:
         """The counts of all partitions together."""
