@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -147,6 +148,28 @@ def test_a_dlq_that_takes_nothing_holds_the_offsets_back(pipeline: Pipeline) -> 
     pipeline.wait_until_caught_up()
     assert pipeline.sums()["dead"] == 1
     assert pipeline.number("select count(*) from raw.events") == 10
+
+
+def test_partitions_that_were_lost_while_paused_are_read_when_they_come_back(
+    pipeline: Pipeline, broker: Broker
+) -> None:
+    consumer = pipeline.start_consumer(group_protocol="classic", session_timeout=timedelta(seconds=6), batch_rows=50)
+    pipeline.produce(numbered(50))
+    pipeline.wait_until_caught_up()
+    with psycopg.connect(pipeline.database.dsn) as other:
+        other.execute("lock table raw.events in exclusive mode")
+        pipeline.produce(numbered(1_000, first=50))
+        pipeline.wait_for(lambda: "reading_paused" in pipeline.log(consumer), lambda: "reading goes on")
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            pipeline.wait_for(lambda: '"change": "lost"' in pipeline.log(consumer), lambda: "nothing was lost")
+            other.rollback()
+            pipeline.wait_for(lambda: "reading_resumed" in pipeline.log(consumer), lambda: "still paused")
+        finally:
+            os.kill(broker.process.pid, signal.SIGCONT)
+    pipeline.wait_until_caught_up()
+    assert pipeline.sums()["inserted"] == pipeline.number("select count(*) from raw.events") == 1_050
+    assert "delivers nothing" not in pipeline.log(consumer), "it took a new client"
 
 
 def test_probes_and_metrics_tell_how_it_is(pipeline: Pipeline) -> None:

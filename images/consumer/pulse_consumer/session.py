@@ -257,8 +257,9 @@ class Session:
             for place in partitions:
                 place.offset = taken[place.partition].next_offset
             self._kafka.incremental_assign(partitions)
-            if self._paused and partitions:
-                self._kafka.pause(partitions)
+            if partitions:
+                # The client keeps partitions paused that it lost and gets again: said anew, either way.
+                (self._kafka.pause if self._paused else self._kafka.resume)(partitions)
             self._owned("assigned", numbers)
             self._status.working()
 
