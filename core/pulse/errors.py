@@ -9,6 +9,7 @@
      └── Stop       a person has to decide or mend something first
           ├── SettingsError
           ├── DatabaseWrong
+          │    └── DatabaseClosed   it takes no writes for now; a consumer waits for it, from its start on
           ├── OffsetsDisagree
           └── BreakerOpen
 
@@ -65,6 +66,10 @@ class SettingsError(Stop):
 
 class DatabaseWrong(Stop):
     """The database answers, but not as Pulse needs it: table missing, access refused, disk full, read-only."""
+
+
+class DatabaseClosed(DatabaseWrong):
+    """The database takes no writes: it is read-only, as during a switch-over, or its disk is full."""
 
 
 class OffsetsDisagree(Stop):

@@ -42,6 +42,9 @@ VERDICTS: dict[str, Verdict] = {
 # violation too: then a partition is missing, and the row is as good as any.
 NAMELESS: dict[str, Verdict] = {"23514": STOP}
 
+# Not the fault of anything that Pulse was given: once the server takes writes again, all is well.
+TAKES_NO_WRITES = frozenset({"25006", "53100"})
+
 
 def verdict_of(sqlstate: str | None, constraint: str | None = None) -> Verdict:
     """What to do about a failed statement, by its SQLSTATE and the constraint that the error names, if any.

@@ -122,6 +122,20 @@ def test_a_partition_that_is_missing_is_the_database_s_fault_and_never_the_row_s
     assert pipeline.number("select count(*) from raw.dead_letters") == 0
 
 
+def test_a_consumer_that_comes_while_the_database_is_read_only_waits_for_it(pipeline: Pipeline) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(pipeline.database.dsn)["dbname"]
+    pipeline.produce(numbered(10))
+    pipeline.execute(f"alter database {name} set default_transaction_read_only = on")
+    consumer = pipeline.start_consumer()
+    pipeline.wait_for(lambda: "(SQLSTATE 25006)" in pipeline.log(consumer), lambda: "it does not say so")
+    assert readiness(consumer_port(pipeline.log(consumer))) == 503
+    with psycopg.connect(pipeline.database.dsn, options="-c default_transaction_read_only=off") as owner:
+        owner.execute(f"alter database {name} reset default_transaction_read_only".encode())
+    pipeline.wait_until_caught_up()
+    assert pipeline.stop(consumer) == 0
+    assert pipeline.sums()["inserted"] == pipeline.number("select count(*) from raw.events") == 10
+
+
 def consumer_port(log: str) -> int:
     started = next(line for line in log.splitlines() if '"consumer_started"' in line)
     return int(json.loads(started)["health_port"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from pulse.errors import DatabaseUnavailable, DatabaseWrong, PulseError, Rejection, Verdict
-from pulse.sqlstate import verdict_of
+from pulse.errors import DatabaseClosed, DatabaseUnavailable, DatabaseWrong, PulseError, Rejection, Verdict
+from pulse.sqlstate import TAKES_NO_WRITES, verdict_of
 
 CONNECT_TIMEOUT_SECONDS = 5
 
@@ -45,7 +45,7 @@ def translated(failed: psycopg.Error, doing: str) -> PulseError:
         return DatabaseUnavailable(message)
     if verdict is Verdict.REJECT:
         return Rejection("database_refused", _reason(failed, text), failed.diag.column_name or "", failed.sqlstate)
-    return DatabaseWrong(message)
+    return DatabaseClosed(message) if failed.sqlstate in TAKES_NO_WRITES else DatabaseWrong(message)
 
 
 def _verdict(failed: psycopg.Error, text: str) -> Verdict:

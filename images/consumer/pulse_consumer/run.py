@@ -12,7 +12,7 @@ from pulse.adapters import logs
 from pulse.adapters.health import HealthServer
 from pulse.adapters.lifecycle import stop_requested
 from pulse.backoff import delays
-from pulse.errors import Retry
+from pulse.errors import DatabaseClosed, Retry
 from pulse.settings import ConsumerSettings
 from pulse_consumer import failpoints, packer
 from pulse_consumer.breaker import Breaker
@@ -60,7 +60,7 @@ def _one_session(
     try:
         session = Session(settings, log, status, *lasting)
         session.run(stop)
-    except Retry as failed:
+    except (Retry, DatabaseClosed) as failed:
         status.turned()
         worked = status.ready() is None
         status.failing(str(failed))
