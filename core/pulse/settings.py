@@ -162,6 +162,21 @@ class MigrateSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class MaintainSettings(Settings):
+    """The partitions and the retention of the raw events; needs the login that migrates, which owns the tables."""
+
+    database: DatabaseSettings
+    log: LogSettings
+    retention: timedelta = setting(
+        "PULSE_RETENTION",
+        "How long Postgres keeps events, such as 2160h; 0s keeps them for ever.",
+        timedelta(0),
+        minimum=0,
+        maximum=315_360_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetsSettings(Settings):
     """The offsets command."""
 
@@ -321,6 +336,7 @@ COMPONENTS: tuple[type[Settings], ...] = (
     CommandSettings,
     ConsumerSettings,
     DeadLetterSettings,
+    MaintainSettings,
     MigrateSettings,
     OffsetsSettings,
     OperatorSettings,

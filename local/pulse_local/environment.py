@@ -14,7 +14,7 @@ from pulse_local.services import postgres
 from pulse_local.state import PIPELINE, ROLE_PREFIX, ROLES, State
 
 # Who connects to the database for a subcommand; the ones not named here work on the raw tables, as the consumer does.
-_ROLES = {"migrate": postgres.ADMIN, "transform": ROLES.transform}
+_ROLES = {"maintain": postgres.ADMIN, "migrate": postgres.ADMIN, "transform": ROLES.transform}
 
 # The dbt project of a checkout; an installed Pulse names its own.
 _DBT_PROJECT = Path(__file__).parents[2] / "dbt"

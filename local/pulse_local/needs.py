@@ -14,6 +14,7 @@ from pulse_local.stack import KAFKA, POSTGRES, Stack
 OF_COMMAND = {
     "consume": (POSTGRES, KAFKA),
     "dlq": (POSTGRES,),
+    "maintain": (POSTGRES,),
     "migrate": (POSTGRES,),
     "offsets": (POSTGRES, KAFKA),
     "simulate": (KAFKA,),

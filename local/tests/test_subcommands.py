@@ -44,6 +44,7 @@ def test_help_lists_every_subcommand_with_its_line(capsys: pytest.CaptureFixture
         "demo",
         "import",
         "consume",
+        "maintain",
         "migrate",
         "offsets",
         "dlq",

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pulse import locks
 from pulse.settings import DatabaseSettings
 
 from . import warehouse
@@ -69,6 +70,45 @@ def test_runs_keep_apart_and_stop_with_whoever_started_them(raw_dsn: str, tmp_pa
         ("aborted", "The process went away."),
         ("aborted", "The run was interrupted."),
     ]
+
+
+def test_how_far_was_read_is_known_after_a_run_of_all_models_that_succeeded_and_no_other(
+    raw_dsn: str, tmp_path: Path
+) -> None:
+    warehouse.load(raw_dsn, history(4))
+    project = _slow_project(tmp_path)
+    model = project / "models" / "slow.sql"
+    settings = warehouse.settings(raw_dsn, project=project)
+    known = "select topic_id, partition_id, next_offset from ops.dbt_offsets order by 1, 2"
+
+    model.write_text("{{ config(materialized='table', schema='marts') }} select 1 / 0 as fails")
+    assert warehouse.run(settings).code == 1
+    model.write_text("{{ config(schema='marts') }} select 1 as one")
+    assert warehouse.run(settings, "--select", "slow").code == 0
+    assert warehouse.query(raw_dsn, known) == []
+
+    assert warehouse.run(settings).code == 0
+    stored = (
+        "select topic_id, partition_id, max(next_offset) as next_offset from raw.batches group by 1, 2 order by 1, 2"
+    )
+    read = warehouse.query(raw_dsn, known)
+    assert read == warehouse.query(raw_dsn, stored)
+    assert read
+
+
+def test_events_are_not_taken_away_while_a_run_reads_them(raw_dsn: str, tmp_path: Path) -> None:
+    settings = warehouse.settings(raw_dsn, project=_slow_project(tmp_path))
+
+    def may_remove() -> bool:
+        (row,) = warehouse.query(raw_dsn, "select pg_try_advisory_xact_lock(%s) as free", locks.READING)
+        return bool(row["free"])
+
+    assert may_remove()
+    with warehouse.started(settings) as running:
+        warehouse.until("the run has begun", lambda: bool(warehouse.query(raw_dsn, "select from ops.dbt_runs")))
+        assert not may_remove()
+        running.kill()
+    warehouse.until("the lock of the killed run is free", may_remove)
 
 
 def test_a_database_without_the_tables_is_refused_with_the_command_that_makes_them(

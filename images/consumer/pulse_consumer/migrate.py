@@ -1,7 +1,7 @@
 """Brings a database to the newest schema: roles, schemas, numbered files, rights. Forward only, one at a time.
 
-Everything happens in one transaction under an advisory lock: a database is migrated whole or not at all, and two
-migrations started together run one after the other.
+A new database gets its first partitions too. Everything happens in one transaction under an advisory lock: a database
+is migrated whole or not at all, and two migrations started together run one after the other.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -19,9 +20,12 @@ from psycopg import sql
 from pulse.adapters import postgres
 from pulse.errors import DatabaseWrong
 from pulse.names import DEFAULT_ROLE_PREFIX, DatabaseRoles, checked_pipeline, database_roles
+from pulse_consumer.keeping import partitions
+from pulse_consumer.keeping.weeks import wanted as wanted_weeks
 
 LOCK = 0x50_75_6C_73_65  # "Pulse"
 OLDEST_SERVER = 150000
+FIRST = 1  # the migration that makes raw.events
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 _PREPARE = """
@@ -50,10 +54,10 @@ grant select, insert, update on raw.consumer_offsets to {ingest};
 grant select, insert on all tables in schema raw to {ingest};
 grant select on all tables in schema raw to {transform};
 grant usage on schema ops to {ingest}, {transform}, {reader};
-grant select on ops.migrations, ops.pipeline to {ingest}, {transform}, {reader};
+grant select on ops.migrations, ops.pipeline, ops.retention to {ingest}, {transform}, {reader};
 grant usage, create on schema staging, intermediate, marts to {transform};
 grant usage on schema marts to {reader};
-grant select, insert, update on ops.dbt_runs, ops.dbt_results to {transform};
+grant select, insert, update on ops.dbt_runs, ops.dbt_results, ops.dbt_offsets to {transform};
 grant select on ops.dbt_runs, ops.dbt_results to {reader};
 alter default privileges for role {transform} in schema marts grant select on tables to {reader};
 grant select on all tables in schema marts to {reader};
@@ -114,6 +118,9 @@ def migrate(
                 "insert into ops.migrations (version, name, checksum) values (%s, %s, %s)",
                 (migration.version, migration.name, migration.checksum),
             )
+        if any(migration.version == FIRST for migration in missing):
+            for week in wanted_weeks(datetime.now(UTC)):  # a table with events in it is left to `pulse maintain`
+                partitions.create(connection, week)
         connection.execute(_rights(roles))
     return missing
 

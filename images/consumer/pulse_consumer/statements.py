@@ -17,11 +17,15 @@ EMPTY_STAGE = "truncate stage"
 INSERT = f"insert into raw.events ({_NAMES}) select {_NAMES} from stage on conflict (event_id) do nothing"  # noqa: S608
 
 # What the insert left out: staged rows whose event was there before this transaction, or came from another record of
-# it. The same fingerprint is a repeat; another one is a conflict, which is kept beside the first.
+# it. The same fingerprint is a repeat; another one is a conflict, which is kept beside the first. The lateral look-up,
+# which `offset 0` keeps from being flattened, goes id by id and so touches the one partition that can hold it.
 CLASSIFY = """
 with left_out as (
     select stage.*, held.fingerprint = stage.fingerprint as repeats
-    from stage join raw.events as held using (event_id)
+    from stage cross join lateral (
+        select fingerprint, ingested_at, topic_id, kafka_partition, kafka_offset
+        from raw.events where events.event_id = stage.event_id offset 0
+    ) as held
     where held.ingested_at is distinct from now()
         or (held.topic_id, held.kafka_partition, held.kafka_offset)
             is distinct from (stage.topic_id, stage.kafka_partition, stage.kafka_offset)

@@ -41,13 +41,13 @@ def transform(
     run = Run(uuid.uuid4(), variables, vars_hash(variables), full_refresh, tuple(select))
     with store.locked(settings) as connection:
         store.check(connection, settings)
-        store.begin(connection, run)
+        reach = store.begin(connection, run)
         log.info("transform_started", run_id=str(run.run_id), vars=variables, full_refresh=full_refresh)
         began = time.monotonic()
         outcome = _dbt(settings, env, log, connection, project, run)
         results = node_results(outcome.results) if outcome.results else []
         ending = _ending(outcome, results, run)
-        store.end(connection, run, ending, results)
+        store.end(connection, run, ending, results, reach)
     _report(log, ending, results, time.monotonic() - began)
     return cli.OK if ending.status == "succeeded" else cli.FAILED
 

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from pulse import VERSION
+from pulse import VERSION, locks
 from pulse.adapters.postgres import connect, translating
 from pulse.errors import DatabaseWrong, SettingsError, Stop
 from pulse.settings import TransformSettings
@@ -25,7 +25,15 @@ APPLICATION = "pulse-transform"
 # Any number will do as long as no other program takes it; these are the bytes of the word "pulsedbt".
 LOCK_KEY = int.from_bytes(b"pulsedbt", "big")
 
+# Never back: what an earlier run has read is read.
+_READ = """
+insert into ops.dbt_offsets as known (topic_id, partition_id, next_offset) values (%s, %s, %s)
+on conflict (topic_id, partition_id) do update
+    set next_offset = greatest(known.next_offset, excluded.next_offset), updated_at = now()
+"""
+
 Connection = psycopg.Connection[Any]
+Reach = Sequence[tuple[Any, ...]]  # topic id, partition, and the offset behind the last one that is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,8 @@ class Ending:
 def locked(settings: TransformSettings) -> Iterator[Connection]:
     """A connection that holds the lock which only one transformation at a time can have. Stop if another has it.
 
-    The lock belongs to the session, so Postgres frees it whenever this process or its connection dies.
+    It also keeps `pulse maintain` from taking events away meanwhile. The locks belong to the session, so Postgres frees
+    them whenever this process or its connection dies.
     """
     connection = connect(settings.database.dsn, APPLICATION)
     try:
@@ -66,6 +75,8 @@ def locked(settings: TransformSettings) -> Iterator[Connection]:
                 "Another transformation is running on this database, and only one may at a time: wait until it has "
                 "ended, then try again."
             )
+        with translating("Waiting for the end of a step of pulse maintain"):
+            connection.execute("select pg_advisory_lock_shared(%s)", [locks.READING])
         yield connection
     finally:
         connection.close()
@@ -88,7 +99,7 @@ def check(connection: Connection, settings: TransformSettings) -> None:
     with translating("Checking the database"):
         row = connection.execute(
             "select exists (select from pg_timezone_names where name = %s),"
-            " to_regclass('raw.events') is not null and to_regclass('ops.dbt_results') is not null",
+            " to_regclass('raw.events') is not null and to_regclass('ops.dbt_offsets') is not null",
             [settings.time_zone],
         ).fetchone()
     is_zone, is_migrated = row or (False, False)
@@ -99,12 +110,15 @@ def check(connection: Connection, settings: TransformSettings) -> None:
         )
     if not is_migrated:
         raise DatabaseWrong(
-            "The database lacks Pulse's tables (raw.events, ops.dbt_results): run `pulse migrate` first."
+            "The database lacks Pulse's tables (raw.events, ops.dbt_offsets): run `pulse migrate` first."
         )
 
 
-def begin(connection: Connection, run: Run) -> None:
-    """Records that the run began. Whatever is still called running is dead, since we hold the lock."""
+def begin(connection: Connection, run: Run) -> Reach:
+    """Records that the run began. Whatever is still called running is dead, since we hold the lock.
+
+    Returns how far the events are stored: the models, which look later, read at least as far.
+    """
     with translating("Recording the run in ops.dbt_runs"), connection.transaction():
         connection.execute(
             "update ops.dbt_runs set status = 'aborted', finished_at = now(), message = 'The process went away.'"
@@ -115,10 +129,15 @@ def begin(connection: Connection, run: Run) -> None:
             " values (%s, 'running', %s, %s, %s, %s, %s)",
             [run.run_id, VERSION, Jsonb(run.variables), run.vars_hash, run.full_refresh, list(run.select)],
         )
+        return connection.execute(
+            "select topic_id, partition_id, max(next_offset) from raw.batches group by 1, 2"
+        ).fetchall()
 
 
-def end(connection: Connection, run: Run, ending: Ending, results: Sequence[NodeResult] = ()) -> None:
-    """Records how the run ended, and each of its models and tests."""
+def end(
+    connection: Connection, run: Run, ending: Ending, results: Sequence[NodeResult] = (), reach: Reach = ()
+) -> None:
+    """Records how the run ended, and each of its models and tests; and, if all of them succeeded, how far it read."""
     with translating("Recording the end of the run in ops.dbt_runs"), connection.transaction():
         connection.execute(
             "update ops.dbt_runs set status = %s, finished_at = clock_timestamp(), dbt_version = %s, models = %s,"
@@ -132,6 +151,8 @@ def end(connection: Connection, run: Run, ending: Ending, results: Sequence[Node
                 " values (%s, %s, %s, %s, %s, %s, %s, %s)",
                 [_row(run, result) for result in results],
             )
+            if ending.status == "succeeded" and not run.select:
+                cursor.executemany(_READ, list(reach))
 
 
 def _row(run: Run, result: NodeResult) -> tuple[object, ...]:

@@ -1,0 +1,124 @@
+"""One run of `pulse maintain`: makes the partitions that are missing, and ends what is past the retention.
+
+A run that ends half-way has lost nothing, and the next one goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
+
+from structlog.stdlib import BoundLogger
+
+from pulse_consumer.keeping import partitions, retention
+from pulse_consumer.keeping.retention import Dropped, Held
+from pulse_consumer.keeping.steps import Connection, Steps, alone
+from pulse_consumer.keeping.weeks import Week, is_expired, wanted
+
+
+@dataclass(slots=True)
+class Done:
+    """What a run did, or with `dry_run` would do."""
+
+    made: list[Week] = field(default_factory=list)
+    dropped: list[Week] = field(default_factory=list)
+    held: list[Week] = field(default_factory=list)
+    moved: int = 0
+    expired: int = 0
+    kept_from: datetime | None = None
+
+
+def maintain(
+    dsn: str,
+    length: timedelta | None,
+    log: BoundLogger,
+    *,
+    since: datetime | None = None,
+    dry_run: bool = False,
+    pause: Callable[[float], None] = time.sleep,
+) -> Done:
+    """Brings the partitions of raw.events up to date and ends what is older than `length` (None: nothing).
+
+    Partitions reach from `since` or the retention's start, without either from this week, to a week ahead. The clock is
+    the server's. Raises Stop if another run is at work, DatabaseUnavailable if a lock was never to be had,
+    DatabaseWrong if the database is not migrated or this user does not own the tables.
+    """
+    with alone(dsn) as connection:
+        steps = Steps(connection, log, pause)
+        now = steps.step("Asking for the time", _now)
+        kept_from = retention.kept_from(now, length) if length else None
+        run = _Run(steps, log, dry_run, Done(kept_from=kept_from))
+        run.make(wanted(now, max(since, kept_from) if since and kept_from else since or kept_from))
+        if kept_from is not None:
+            run.end(kept_from)
+        if not dry_run:
+            # The server analyses partitions by itself, and never the table as a whole.
+            steps.step("Analysing raw.events", lambda connection: connection.execute("analyze raw.events"))
+        return run.done
+
+
+@dataclass(slots=True)
+class _Run:
+    steps: Steps
+    log: BoundLogger
+    dry_run: bool
+    done: Done
+
+    def make(self, weeks: list[Week]) -> None:
+        there = self._existing()
+        for week in weeks:
+            if week not in there:
+                moved = 0 if self.dry_run else self.steps.step(f"Making {week.table}", _making(week))
+                self.done.made.append(week)
+                self.done.moved += moved
+                self.log.info("partition_made", partition=week.table, moved=moved, dry_run=self.dry_run)
+
+    def end(self, kept_from: datetime) -> None:
+        if not self.dry_run:
+            self.steps.step("Writing ops.retention", lambda connection: retention.note(connection, kept_from))
+        for week in self._existing():
+            if is_expired(week, kept_from):
+                self._end(week, kept_from)
+        self._expire(kept_from)
+
+    def _end(self, week: Week, kept_from: datetime) -> None:
+        if self.dry_run:
+            verdict = self.steps.step(f"Looking at {week.table}", lambda one: retention.judge(one, week, kept_from))
+            ended = Dropped(verdict) if isinstance(verdict, int) else verdict
+        else:
+            ended = self.steps.removing(f"Dropping {week.table}", lambda one: retention.end(one, week, kept_from))
+        if isinstance(ended, Held):
+            self.done.held.append(week)
+            self.log.warning("partition_held", partition=week.table, reason=ended.value)
+        else:
+            self.done.dropped.append(week)
+            self.log.info("partition_dropped", partition=week.table, moved=ended.moved, dry_run=self.dry_run)
+
+    def _expire(self, kept_from: datetime) -> None:
+        if self.dry_run:
+            self.done.expired = self.steps.step(
+                "Counting in events_default", lambda connection: retention.count_expired(connection, kept_from)
+            )
+            return
+        removed = retention.ROWS_A_DELETE
+        while removed == retention.ROWS_A_DELETE:
+            removed = self.steps.removing(
+                "Expiring in events_default", lambda connection: retention.expire(connection, kept_from)
+            )
+            self.done.expired += removed
+            if removed:
+                self.log.info("events_expired", removed=removed, so_far=self.done.expired)
+
+    def _existing(self) -> list[Week]:
+        return self.steps.step("Looking at the partitions", partitions.existing)
+
+
+def _now(connection: Connection) -> datetime:
+    return cast(datetime, connection.execute("select now()").fetchone()[0])  # type: ignore[index] # one row, always
+
+
+def _making(week: Week) -> Callable[[Connection], int]:
+    return lambda connection: partitions.create(connection, week)

@@ -1,0 +1,207 @@
+"""`pulse maintain` makes partitions, also where events lie in the way and while others work, and loses none."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from kit.documents import numbered
+from kit.keeping import DAY, MONTH, NOW, of, partitions, run, store, where
+from kit.pipeline import PATIENCE_SECONDS, Pipeline
+
+from pulse import locks
+from pulse.errors import DatabaseUnavailable, DatabaseWrong, Stop
+from pulse.settings import DatabaseSettings, LogSettings, MaintainSettings
+from pulse_consumer import statements
+from pulse_consumer.keeping import steps
+from pulse_consumer.keeping.weeks import Week, wanted
+from pulse_consumer.migrate import migrate
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def migrated(database: DatabaseSettings) -> DatabaseSettings:
+    migrate(database.dsn, "shop")
+    return database
+
+
+def test_a_fresh_database_has_this_week_and_the_next(migrated: DatabaseSettings) -> None:
+    assert partitions(migrated) == [*(week.table for week in wanted(datetime.now(UTC))), "events_default"]
+    store(migrated, [of(NOW)])
+    assert where(migrated) == {Week.of(NOW).table: 1}
+
+
+def test_events_in_the_way_of_a_new_partition_move_into_it(migrated: DatabaseSettings) -> None:
+    past = [NOW - days * DAY for days in range(7, 21)]
+    store(migrated, (of(moment) for moment in past))
+    store(migrated, [uuid.UUID(int=2**127 + number) for number in range(20)])
+    assert where(migrated) == {"events_default": 34}
+    done = run(migrated, since=NOW - 20 * DAY)
+    assert done.moved == 14
+    assert where(migrated)["events_default"] == 20
+    assert sum(where(migrated).values()) == 34
+    assert run(migrated, since=NOW - 20 * DAY).made == []
+
+
+def test_a_partition_is_like_the_table_and_every_id_stays_unique(migrated: DatabaseSettings) -> None:
+    moment = NOW - 21 * DAY
+    store(migrated, [of(moment)])
+    run(migrated, since=moment)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        store(migrated, [of(moment)])
+    with psycopg.connect(migrated.dsn) as connection:
+        indexes, options = connection.execute(
+            "select (select count(*) from pg_index where indrelid = oid and indisvalid), reloptions "
+            "from pg_class where oid = %s::regclass",
+            (f"raw.{Week.of(moment).table}",),
+        ).fetchone() or (0, [])
+    assert indexes == 4
+    assert "autovacuum_vacuum_insert_scale_factor=0" in options
+
+
+def test_a_second_run_at_once_is_refused_by_name(migrated: DatabaseSettings) -> None:
+    with psycopg.connect(migrated.dsn) as other:
+        other.execute("select pg_advisory_lock(%s)", (locks.MAINTAINING,))
+        with pytest.raises(Stop, match="Another `pulse maintain` is at work"):
+            run(migrated)
+
+
+def test_runs_that_start_together_do_the_work_once(migrated: DatabaseSettings) -> None:
+    store(migrated, [of(NOW - days * DAY) for days in range(100)])
+    moved: list[int] = []
+
+    def one() -> None:
+        try:
+            moved.append(run(migrated, since=NOW - 100 * DAY).moved)
+        except Stop:
+            moved.append(0)
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run(migrated, since=NOW - 100 * DAY)
+    assert sum(where(migrated).values()) == 100
+    assert "events_default" not in where(migrated)
+    this_week = where(migrated)[Week.of(NOW).table]
+    assert sum(moved) == 100 - this_week
+
+
+def test_a_run_that_is_killed_half_way_is_finished_by_the_next(migrated: DatabaseSettings) -> None:
+    store(migrated, [of(NOW - days * DAY) for days in range(0, 5000, 5)])
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "pulse_consumer", "maintain", "--from", f"{NOW - 5000 * DAY:%Y-%m-%d}"],
+        env={"PULSE_DATABASE_DSN": migrated.dsn},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert killed.stderr is not None
+    for _ in range(20):
+        assert json.loads(killed.stderr.readline())["event"] == "partition_made"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=PATIENCE_SECONDS)
+    assert 20 <= len(partitions(migrated)) < 600
+    assert sum(where(migrated).values()) == 1000
+    until_free(migrated)
+    run(migrated, since=NOW - 5000 * DAY)
+    assert sum(where(migrated).values()) == 1000
+    assert "events_default" not in where(migrated)
+
+
+def until_free(database: DatabaseSettings) -> None:
+    """Returns once the server has noticed that the killed run is gone."""
+    with psycopg.connect(database.dsn) as connection:
+        connection.execute("select pg_advisory_lock(%s)", (locks.MAINTAINING,))
+
+
+def test_a_lock_in_the_way_is_waited_for_and_leaves_nothing_half_done(
+    migrated: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(steps, "_ATTEMPTS", 3)
+    moment = NOW - 21 * DAY
+    store(migrated, [of(moment)])
+    waits: list[float] = []
+    with psycopg.connect(migrated.dsn) as reader:
+        reader.execute("select count(*) from raw.events")
+        with pytest.raises(DatabaseUnavailable, match="Making events_"):
+            run(migrated, since=moment, pause=waits.append)
+        assert len(waits) == 2
+        assert where(migrated) == {"events_default": 1}
+        reader.rollback()
+        assert run(migrated, since=moment).moved == 1
+
+
+def test_whoever_does_not_own_the_tables_is_told_so(pipeline: Pipeline) -> None:
+    with pytest.raises(DatabaseWrong, match="42501"):
+        run(pipeline.ingest, since=NOW - MONTH)
+
+
+def test_a_repeat_is_looked_up_in_its_own_partition_alone(migrated: DatabaseSettings) -> None:
+    run(migrated, since=NOW - 12 * MONTH)
+    store(migrated, [of(NOW)])
+    with psycopg.connect(migrated.dsn) as connection:
+        connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
+        connection.execute(statements.CREATE_STAGE)
+        names = statements.COPY_STAGE.split("(")[1].split(")")[0]
+        connection.execute(f"insert into stage ({names}) select {names} from raw.events".encode())
+        plan = connection.execute(("explain (analyze, costs off) " + statements.CLASSIFY).encode()).fetchall()
+    scans = [line for (line,) in plan if " on events_" in line]
+    assert len(scans) > 50, "the look-up has to be able to reach every partition"
+    assert [Week.of(NOW).table in line for line in scans if "never executed" not in line] == [True]
+
+
+def test_the_accounts_are_exact_while_partitions_come_and_go_under_a_consumer(pipeline: Pipeline) -> None:
+    """Every second id is of May 2024: its partition is made under the consumer, dropped, and made again."""
+    events, may = 20_000, datetime(2024, 5, 1, tzinfo=UTC)
+    pipeline.produce(numbered(events))
+    consumer = pipeline.start_consumer(batch_rows=200)
+    pipeline.wait_for(lambda: pipeline.sums()["read"] > 400, pipeline.sums)
+    ended = threading.Event()
+    rounds: list[int] = []
+
+    def again_and_again() -> None:
+        while not ended.is_set():
+            made = run(pipeline.database, since=may)
+            rounds.append(len(made.made) + len(run(pipeline.database, MONTH).dropped))
+
+    worker = threading.Thread(target=again_and_again)
+    worker.start()
+    try:
+        pipeline.wait_until_caught_up()
+    finally:
+        ended.set()
+        worker.join()
+    assert pipeline.stop(consumer) == 0
+    assert pipeline.sums() == {
+        "read": events, "inserted": events, "duplicate": 0, "conflict": 0, "dead": 0, "skipped": 0
+    }  # fmt: skip
+    assert pipeline.number("select count(*) from raw.events") == events
+    assert rounds[0] > 200
+
+
+def test_the_command_says_what_it_did(migrated: DatabaseSettings) -> None:
+    settings = MaintainSettings(migrated, LogSettings("info", "json"), 100 * DAY)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pulse_consumer", "maintain"],
+        env=settings.to_env(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    said = json.loads(ran.stderr.splitlines()[-1])
+    begins = datetime.fromisoformat(said["kept_from"])
+    weeks = [week.table for week in wanted(NOW, begins)]
+    assert begins <= datetime.now(UTC) - 100 * DAY
+    assert (said["event"], said["made"], said["held"], said["expired"]) == ("database_maintained", len(weeks) - 2, 0, 0)
+    assert partitions(migrated) == [*weeks, "events_default"]
