@@ -10,51 +10,18 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
 from kit.documents import numbered
 from kit.pipeline import Pipeline
+from kit.writing import batch, batch_of, taken, writer_of
 
-from pulse.adapters import kafka, postgres
+from pulse.adapters import kafka
 from pulse.errors import Fenced
-from pulse.events import EventDecoder
-from pulse_consumer import offsets
-from pulse_consumer.batch import Batch
-from pulse_consumer.intake import Intake
-from pulse_consumer.offsets import Bounds, Position, Source
-from pulse_consumer.packer import plain_rows
-from pulse_consumer.record import Record
 from pulse_consumer.writer import Writer
 
 pytestmark = pytest.mark.integration
 
-LOG = {0: Bounds(0, 1_000)}
-
-
-def source(pipeline: Pipeline) -> Source:
-    return Source(pipeline.plan.group, pipeline.plan.events.name, bytes(range(16)))
-
-
-def taken(pipeline: Pipeline) -> Position:
-    with postgres.connect(pipeline.ingest.dsn, "test") as connection:
-        return offsets.take(connection, source(pipeline), LOG)[0]
-
-
-def batch(position: Position, first: int, count: int) -> Batch:
-    """Records first … first + count - 1 of partition 0, read by the owner of `position`."""
-    reader = Intake(EventDecoder(), bytes(range(16)), plain_rows("python", bytes(range(16)), custom_events=True))
-    reader.positions[0] = Position(position.epoch, first)
-    made = Batch(0.0)
-    reader.add(made, records(numbered(count, first=first, with_ids=False), first))
-    return made
-
-
-def records(values: list[bytes], first: int = 0) -> list[Record]:
-    """The values as records of partition 0."""
-    stamp = 1_767_323_046_000_000
-    return [Record(0, first + number, stamp, True, None, value, None) for number, value in enumerate(values)]
-
 
 @pytest.fixture
 def writer(pipeline: Pipeline) -> Iterator[Writer]:
-    """A writer of this pipeline; a fenced one connects again by itself."""
-    made = Writer(pipeline.ingest.dsn, source(pipeline), lambda _letters: None, lambda: None)
+    made = writer_of(pipeline)
     yield made
     made.close()
 
@@ -94,14 +61,9 @@ def test_the_same_batch_cannot_be_written_twice(pipeline: Pipeline, writer: Writ
 
 
 def test_the_same_id_with_other_content_is_kept_beside_the_first(pipeline: Pipeline, writer: Writer) -> None:
-    mine = taken(pipeline)
-    reader = Intake(EventDecoder(), bytes(range(16)), plain_rows("python", bytes(range(16)), custom_events=True))
-    reader.positions[0] = mine
-    made = Batch(0.0)
     one = numbered(2)[1]  # the second has an id of its own
     other = one.replace(b'"user-1"', b'"user-2"')
-    reader.add(made, records([one, other, one]))
-    total = writer.write(made).total()
+    total = writer.write(batch_of(taken(pipeline), 0, [one, other, one])).total()
     assert (total.inserted, total.duplicate, total.conflict) == (1, 1, 1)
     assert pipeline.rows("select user_id from raw.events") == [("user-1",)]
     assert pipeline.rows("select kafka_offset, event ->> 'user_id' from raw.event_conflicts") == [(1, "user-2")]

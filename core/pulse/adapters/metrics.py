@@ -38,6 +38,12 @@ CONSUMER_BATCH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
     registry=REGISTRY,
 )
+CONSUMER_BATCHES = Counter(
+    "pulse_consumer_batches",
+    "Committed transactions, by the way of their events: copied straight into the table, or merged through the stage.",
+    ["way"],
+    registry=REGISTRY,
+)
 CONSUMER_WRITE_FAILURES = Counter(
     "pulse_consumer_write_failures",
     "Attempts to write a batch that failed, by verdict.",

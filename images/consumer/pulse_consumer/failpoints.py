@@ -18,7 +18,7 @@ class Edge(Enum):
 
     CONSUMED = "consumed"  # records are read and not decoded
     DECODED = "decoded"  # a batch is full and not handed over to the writer
-    COPIED = "copied"  # rows are in the stage and not in raw.events
+    COPIED = "copied"  # rows are in the stage, or straight in raw.events if all are new
     INSERTED = "inserted"  # rows are in raw.events and in no ledger
     BURIED = "buried"  # dead letters are acknowledged on their topic and not in raw.dead_letters
     ACCOUNTED = "accounted"  # ledgers and offsets are written and not committed

@@ -201,6 +201,7 @@ class Session:
             duplicate=total.duplicate,
             conflict=total.conflict,
             dead=total.dead,
+            copied=written.copied,
             seconds=round(seconds, 3),
             next_offsets=written.next_offsets,
         )

@@ -12,6 +12,8 @@ CREATE_STAGE = f"create temp table stage on commit delete rows as select {_NAMES
 
 COPY_STAGE = f"copy stage ({_NAMES}) from stdin with (format binary)"
 
+COPY_EVENTS = f"copy raw.events ({_NAMES}) from stdin with (format binary)"
+
 EMPTY_STAGE = "truncate stage"
 
 INSERT = f"insert into raw.events ({_NAMES}) select {_NAMES} from stage on conflict (event_id) do nothing"  # noqa: S608

@@ -57,6 +57,7 @@ class Status:
         for code, count in Counter(letter.code for letter in written.refused_again()).items():
             metrics.CONSUMER_REDRIVES_REFUSED.labels(code).inc(count)
         metrics.CONSUMER_BATCH_ROWS.observe(total.read)
+        metrics.CONSUMER_BATCHES.labels("copied" if written.copied else "merged").inc()
         metrics.CONSUMER_BATCH_SECONDS.observe(seconds)
         metrics.CONSUMER_LAST_COMMIT.set_to_current_time()
         self.working()

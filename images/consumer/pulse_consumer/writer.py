@@ -6,8 +6,9 @@ The writer holds one connection and belongs to one thread. It retries nothing; w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from pulse_consumer.deadletter import DeadLetter, ledger_headers
 from pulse_consumer.failpoints import Edge
 from pulse_consumer.isolate import isolate
 from pulse_consumer.offsets import Position, Source
+from pulse_consumer.optimism import Optimism
 from pulse_consumer.record import Record
 from pulse_consumer.redrive import Origin
 from pulse_consumer.rows import COLUMNS, stream
@@ -58,10 +60,14 @@ class Counts:
 
 @dataclass(slots=True)
 class Written:
-    """A committed batch: what became of its records, the dead letters it had, and where each partition stands."""
+    """A committed batch: what became of its records, the dead letters it had, and where each partition stands.
+
+    `copied` says that its events were all new and were copied straight into the table.
+    """
 
     counts: dict[int, Counts]
     dead: list[DeadLetter]
+    copied: bool = False
     next_offsets: dict[int, int] = field(default_factory=dict)
 
     def refused_again(self) -> list[DeadLetter]:
@@ -97,6 +103,7 @@ class Writer:
         self._check_topic = check_topic
         self._connection: psycopg.Connection[Any] | None = None
         self._staged = False
+        self._optimism = Optimism()
 
     def connection(self) -> psycopg.Connection[Any]:
         """The connection, made and checked first if there is none; DatabaseUnavailable or DatabaseWrong."""
@@ -160,6 +167,42 @@ class Writer:
     def _write(self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], batch: Batch) -> Written:
         dead = [letter for part in batch.parts.values() for letter in part.dead]
         written = Written({partition: Counts() for partition in batch.parts}, dead)
+        written.copied = self._copied(connection, cursor, batch, written)
+        if not written.copied:
+            self._merge(connection, cursor, batch, written)
+        failpoints.passed(Edge.INSERTED)
+        for letter in written.dead:
+            written.counts[letter.record.partition].dead += 1
+        self._bury(cursor, written.dead)
+        self._account(cursor, batch, written)
+        return written
+
+    def _copied(
+        self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], batch: Batch, written: Written
+    ) -> bool:
+        """Copies the events straight into the table if they are likely to be new. False if they have to be merged."""
+        parts = {partition: part for partition, part in batch.parts.items() if part.rows}
+        if not parts or not self._optimism.hopeful():
+            return False
+        try:
+            with connection.transaction():
+                _copy(cursor, statements.COPY_EVENTS, chain.from_iterable(part.rows for part in parts.values()))
+        except psycopg.Error as failed:
+            error = postgres.translated(failed, "Copying events")
+            if not isinstance(failed, psycopg.errors.UniqueViolation) and not isinstance(error, Rejection):
+                raise error from failed
+            self._optimism.disappointed()
+            return False
+        self._optimism.copied()
+        self._optimism.stored(all_new=True)
+        for partition, part in parts.items():
+            written.counts[partition].inserted = len(part.rows)
+        return True
+
+    def _merge(
+        self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], batch: Batch, written: Written
+    ) -> None:
+        """Stores the events by way of the stage, which tells new ones, repeats, conflicts and bad data apart."""
         rows: list[Row] = [row for part in batch.parts.values() for row in zip(part.rows, part.records, strict=True)]
         self._staged = False
         chunks, refused = isolate(rows, lambda chunk: self._store(connection, cursor, chunk))
@@ -169,13 +212,9 @@ class Writer:
                 held.inserted += counts.inserted
                 held.duplicate += counts.duplicate
                 held.conflict += counts.conflict
-        failpoints.passed(Edge.INSERTED)
         written.dead += [DeadLetter.of(record, why) for (_, record), why in refused]
-        for letter in written.dead:
-            written.counts[letter.record.partition].dead += 1
-        self._bury(cursor, written.dead)
-        self._account(cursor, batch, written)
-        return written
+        if rows:
+            self._optimism.stored(all_new=written.total().inserted == len(rows))
 
     def _store(
         self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], rows: Sequence[Row]
@@ -185,9 +224,7 @@ class Writer:
             if self._staged:
                 cursor.execute(statements.EMPTY_STAGE)
             self._staged = True
-            with cursor.copy(statements.COPY_STAGE) as copy:
-                copy.write(stream(row for row, _ in rows))
-            failpoints.passed(Edge.COPIED)
+            _copy(cursor, statements.COPY_STAGE, (row for row, _ in rows))
             cursor.execute(statements.INSERT)
             inserted = cursor.rowcount
             counts = {
@@ -267,6 +304,12 @@ def _origin_columns(origin: Origin | None) -> tuple[Any, ...]:
     if origin is None:
         return (None,) * 5
     return (UUID(bytes=origin.topic_id), origin.partition, origin.offset, origin.kafka_us, origin.trusted)
+
+
+def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Iterable[bytes]) -> None:
+    with cursor.copy(statement) as copy:
+        copy.write(stream(rows))
+    failpoints.passed(Edge.COPIED)
 
 
 def _classify(cursor: psycopg.Cursor[Any], counts: dict[int, Counts]) -> None:
