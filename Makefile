@@ -9,7 +9,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native test test-native test-apiserver test-faults chaos e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer clean
+.PHONY: help setup lock format lint types imports check docs golden native test test-native test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,8 +63,11 @@ test-apiserver: setup ## what needs a real API server, built from Go modules onc
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator
 
-chaos: setup ## faults by a seed under real consumers, every event compared by its id (SEED=1 RUNS=3, RUN=n for one, MINUTES, JSON; 1-2 minutes a run)
+chaos: setup ## faults by a seed under real consumers, every event compared by its id (SEED=1 RUNS=3, RUN=n for one, MINUTES, JSON; two minutes a run)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(RUN),--run $(RUN)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+
+chaos-broken: setup ## break the consumer on purpose, one promise after the other, and see tests and faults notice it (BREAK=name for one; half an hour)
+	PYTHONPATH=tests $(BIN)/python -m chaos.broken $(BREAK)
 
 e2e: setup ## everything on a real cluster, made for it and removed after it (KEEP=1 leaves it; needs Docker or root on Debian, and Go)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=2400 k8s-tests/smoke k8s-tests/e2e

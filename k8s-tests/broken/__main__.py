@@ -10,11 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from broken.breaking import broken_copy
-from broken.mutations import MUTATIONS, STORY, Mutation
+from broken.mutations import MUTATIONS, STORY
+from kit.breaking import Mutation, broken_copy, failed_tests
 
 CHECKOUT = Path(__file__).parents[2]
 LIMIT_SECONDS = 1200
@@ -47,8 +46,8 @@ def _is_seen(mutation: Mutation) -> bool:
         copy, report = Path(home) / "pulse", Path(home) / "report.xml"
         broken_copy(CHECKOUT, mutation, copy)
         output = _run(copy, report, mutation)
-        failed = _failed(report)
-    seen = bool(failed & set(mutation.catches))
+        failed = failed_tests(report)
+    seen = set(mutation.catches) <= failed
     verdict = f"seen by {', '.join(sorted(failed))}" if seen else f"not seen; what failed: {sorted(failed)}\n{output}"
     print(f"  {verdict}, after {time.monotonic() - start:.0f} s", flush=True)
     return seen
@@ -61,14 +60,6 @@ def _run(copy: Path, report: Path, mutation: Mutation) -> str:
         [*words, *tests], cwd=copy, check=False, capture_output=True, text=True, timeout=LIMIT_SECONDS
     )
     return done.stdout[-4000:]
-
-
-def _failed(report: Path) -> set[str]:
-    """Tests that failed in their own body; one whose preparation failed has shown nothing."""
-    if not report.exists():
-        return set()
-    cases = ElementTree.parse(report).iter("testcase")  # noqa: S314 - our own file
-    return {case.attrib["name"] for case in cases if case.find("failure") is not None}
 
 
 if __name__ == "__main__":

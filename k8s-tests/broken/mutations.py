@@ -7,32 +7,13 @@ Each is a mistake that somebody could make in good faith. Where code moves, its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from kit.breaking import Edit, Mutation
 
 WRITER = "images/consumer/pulse_consumer/writer.py"
 CONSUMER = "operator/pulse_operator/render/consumer.py"
 PUBLISH = "operator/pulse_operator/publish.py"
 STORY = "k8s-tests/e2e/test_install.py"
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One place in the code: what stands there once, and what stands there instead."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """A broken Pulse. `catches` are the tests that have to fail, any one of them; the rest of the story is left out."""
-
-    name: str
-    means: str
-    edits: tuple[Edit, ...]
-    catches: tuple[str, ...]
-
 
 MUTATIONS: Sequence[Mutation] = (
     Mutation(

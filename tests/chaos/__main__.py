@@ -1,6 +1,6 @@
 """`python -m chaos`: faults by a seed under a running pipeline; fails unless every event is stored once, to the id.
 
-A run takes one to two minutes on a quiet machine. It starts its own Kafka and Postgres on free ports and leaves
+A run takes about two minutes. It starts its own Kafka and Postgres on free ports and leaves
 nothing behind but the logs of runs that were broken. Exit code 0: every promise was kept; 1: a run was broken, and how
 to repeat it is printed; 130: stopped by a signal.
 """

@@ -14,7 +14,7 @@ from chaos.faults import FAULTS
 from chaos.faults.base import Fault
 from chaos.schedule import Schedule, Step
 from chaos.servers import Servers
-from chaos.waiting import Broken, wait_for
+from chaos.waiting import Broken, answer, wait_for
 from chaos.world import World
 
 
@@ -98,7 +98,8 @@ def _carry_out(world: World, step: Step) -> list[Recovery]:
 
 
 def _recovered(world: World, healed: dict[str, float]) -> list[Recovery]:
-    before, ends = world.last_batch(), world.pipeline.end_offsets()
+    before = answer(world.last_batch, "the database does not tell its last batch")
+    ends = answer(world.pipeline.end_offsets, "the broker does not tell the ends of the log")
     wait_for(lambda: world.last_batch() > before, "nothing was committed after the fault was healed")
     first = time.monotonic()
     wait_for(
@@ -121,6 +122,6 @@ def _judge(world: World) -> dict[str, int]:
         world.stop_consumer(world.consumers[0])
     world.truth.read_events()
     world.truth.read_copies()
-    counts = world.truth.check(world.traffic.acknowledged, world.resets)
+    counts = world.truth.check(world.traffic.acknowledged)
     world.verify()
     return counts

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-FAULTS_PER_RUN = 12
+FAULTS_PER_RUN = 20
 PAIRED = 0.35  # of the faults that may come together with one of another subject
 HOLD_SECONDS = (0.3, 2.0)
 PROTOCOLS = ("consumer", "classic")

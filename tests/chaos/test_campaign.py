@@ -1,4 +1,4 @@
-"""A short campaign: a crash at an edge, a frozen owner, a database that dies, and ids that all add up."""
+"""A short campaign: crashes at edges, a zombie, outages of both servers, a topic made anew, and ids that all add up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from chaos.report import document, failure, progress, summary, table
 from chaos.run import Recovery, Result
 from chaos.schedule import Schedule, Step, schedule
 
-FEW = ("killed-at-accounted", "database-crashed", "kafka-cut", "offsets-reset")
+FEW = (
+    "killed-at-copied",
+    "frozen",
+    "database-crashed",
+    "malformed-flood",
+    "kafka-cut",
+    "dlq-too-small",
+    "killed-at-accounted",
+    "offsets-reset",
+    "topic-created-again",
+)
 
 
 @pytest.mark.integration

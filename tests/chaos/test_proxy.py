@@ -86,8 +86,8 @@ def test_a_frozen_link_carries_nothing_and_then_all_that_waited(echo: int) -> No
 
 
 def test_nobody_behind_it_is_a_reset(echo: int) -> None:
-    with closing(Proxy(free_port())) as proxy, connected(proxy) as client, pytest.raises(ConnectionResetError):
-        client.recv(1)
+    with closing(Proxy(free_port())) as proxy, pytest.raises(ConnectionResetError), connected(proxy) as client:
+        client.recv(1)  # if the reset was not there before the connection was
 
 
 def test_another_upstream_is_for_new_connections(echo: int) -> None:

@@ -1,7 +1,8 @@
 """Visitors' events for the campaign, from a thread of its own, and the exact list of what Kafka acknowledged.
 
-The simulator's visitors with late, repeated, disordered and malformed records; to these come events without an id and
-ids that come back with other content. Every record carries its number in a header.
+The simulator's visitors with late, repeated, disordered and malformed records; to these come events without an id, ids
+that come back with other content, and events that only the database refuses. Every record carries its number in a
+header.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ USERS = 2_000
 TICK_SECONDS = 0.05
 WITHOUT_ID = 0.1
 OTHER_CONTENT = 0.02
+REFUSED = 0.01
+REFUSED_PAGE = "/refused"  # what the contract takes and the run's database does not
 FLUSH_SECONDS = 120.0
 
 
@@ -97,6 +100,8 @@ class Traffic:
         _, key, value, what, *_ = record
         if what in (MALFORMED, REPEATED) or value is None:
             self._send(key, value, now_ms)
+        elif self._rng.random() < REFUSED:
+            self._send(key, json.dumps({**json.loads(value), "page": REFUSED_PAGE}).encode(), now_ms)
         elif self._rng.random() < WITHOUT_ID:
             document = json.loads(value)
             del document["event_id"]

@@ -13,8 +13,8 @@ from uuid import UUID
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from kit.pipeline import Pipeline
 
-from chaos.traffic import NUMBER_HEADER
-from chaos.waiting import Broken
+from chaos.traffic import NUMBER_HEADER, REFUSED_PAGE
+from chaos.waiting import Broken, answer
 from pulse.adapters import kafka
 from pulse.errors import Rejection
 from pulse.events import EventDecoder
@@ -34,6 +34,8 @@ class Truth:
         self._contents: dict[UUID, dict[Place, bytes]] = defaultdict(dict)  # event id -> place -> fingerprint
         self._dead: set[Place] = set()
         self._copies: set[tuple[int, int]] = set()
+        self._sent_back: set[tuple[UUID, int]] = set()
+        self._resets = 0
 
     def read_events(self) -> None:
         """Takes in what the events topic holds; once for each topic of this name."""
@@ -50,7 +52,10 @@ class Truth:
             except Rejection:
                 self._dead.add(place)
             else:
-                self._contents[UUID(bytes=event.event_id)][place] = event.fingerprint
+                if event.page == REFUSED_PAGE:
+                    self._dead.add(place)
+                else:
+                    self._contents[UUID(bytes=event.event_id)][place] = event.fingerprint
 
     def read_copies(self) -> None:
         """Takes in what the DLQ topic holds."""
@@ -58,14 +63,21 @@ class Truth:
             headers = dict(message.headers() or [])
             self._copies.add((int(headers["pulse.dlq.partition"]), int(headers["pulse.dlq.offset"])))
 
-    def check(self, acknowledged: Collection[int], resets: int) -> dict[str, int]:
+    def expect_reset(self) -> None:
+        """Notes, before a reset, which partitions have to be read again."""
+        topic_id = UUID(bytes=kafka.topic_id(kafka.admin(self._pipeline.kafka), self._pipeline.plan.events.name))
+        moved = self._rows("select topic_id, partition_id from raw.consumer_offsets where next_offset > 0")
+        self._sent_back |= {place for place in moved if place[0] == topic_id}
+        self._resets += 1
+
+    def check(self, acknowledged: Collection[int]) -> dict[str, int]:
         """Broken unless the database is what the log says; else how many there are of each."""
         _same("records in the log", Counter(acknowledged).items(), self._numbers.items())
         _same("events", self._contents, [row[0] for row in self._rows("select event_id from raw.events")])
         _same("conflicts", self._expected_conflicts(), self._places("raw.event_conflicts", "partition_id"))
         _same("dead letters", self._dead, self._places("raw.dead_letters", "partition_id"))
         _same("copies on the DLQ topic", {(place[1], place[2]) for place in self._dead}, self._copies)
-        self._check_chain(resets)
+        self._check_chain()
         conflicts = len(self._expected_conflicts())
         sums = self._pipeline.sums()
         _same("rows by the ledger", [("inserted", len(self._contents))], [("inserted", sums["inserted"])])
@@ -88,23 +100,26 @@ class Truth:
             conflicts |= {place for place, other in contents.items() if other != bytes(fingerprint)}
         return conflicts
 
-    def _check_chain(self, resets: int) -> None:
-        """The ranges of each partition follow one another; they start again once for each reset at most."""
+    def _check_chain(self) -> None:
+        """The ranges of each partition follow one another; they start again after a reset, and only then."""
         ranges = self._rows(
             "select topic_id, partition_id, first_offset, next_offset from raw.batches order by batch_id"
         )
         ends: dict[tuple[UUID, int], int] = {}
-        again: Counter[int] = Counter()
+        again: Counter[tuple[UUID, int]] = Counter()
         for topic_id, partition, first, following in ranges:
             before = ends.get((topic_id, partition), 0)
             if first != before:
-                again[partition] += 1
+                again[topic_id, partition] += 1
                 if first != 0:
                     raise Broken(f"partition {partition}: a batch starts at {first}, the one before ended at {before}")
             ends[topic_id, partition] = following
         worst = max(again.values(), default=0)
-        if worst > resets:
-            raise Broken(f"a partition was read from the beginning {worst} times again, after {resets} resets")
+        if worst > self._resets:
+            raise Broken(f"a partition was read from the beginning {worst} times again, after {self._resets} resets")
+        ignored = self._sent_back - set(again)
+        if ignored:
+            raise Broken(f"{len(ignored)} partitions went on where they were after a reset, such as {min(ignored)}")
         if not self._pipeline.caught_up():
             raise Broken(f"stored {self._pipeline.stored_offsets()}, log {self._pipeline.end_offsets()}")
 
@@ -123,7 +138,10 @@ class Truth:
         )
         try:
             places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-            ends = {one.partition: reader.get_watermark_offsets(one, timeout=READ_SECONDS)[1] for one in places}
+            ends = answer(
+                lambda: {one.partition: reader.get_watermark_offsets(one, timeout=READ_SECONDS)[1] for one in places},
+                f"the broker does not tell the ends of {topic.name}",
+            )
             waiting = {number for number, end in ends.items() if end > 0}
             reader.assign([TopicPartition(topic.name, number, OFFSET_BEGINNING) for number in waiting])
             while waiting:

@@ -7,22 +7,23 @@ import signal
 import subprocess
 import sys
 import uuid
+from datetime import date
 from pathlib import Path
 
 import psycopg
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from kit.pipeline import Pipeline, logged_in
+from kit.pipeline import Pipeline, environment, logged_in
 from psycopg.conninfo import make_conninfo
 
 from chaos.servers import Servers
-from chaos.traffic import Traffic
+from chaos.traffic import REFUSED_PAGE, Traffic
 from chaos.truth import Truth
-from chaos.waiting import PATIENCE_SECONDS, Broken, wait_for
+from chaos.waiting import PATIENCE_SECONDS, Broken, answer, wait_for
 from pulse import cli
 from pulse.adapters import kafka
 from pulse.names import database_roles
 from pulse.plan import Topic, plan
-from pulse.settings import DatabaseSettings
+from pulse.settings import DatabaseSettings, LogSettings, MaintainSettings
 from pulse_consumer.migrate import migrate
 
 CONSUMERS = 2
@@ -45,13 +46,16 @@ class World:
         self.plan = plan(f"c{uuid.uuid4().hex[:10]}")
         self._name = f"chaos_{uuid.uuid4().hex[:12]}"
         servers.administer(f"create database {self._name}")
-        kafka.create_topics(self.admin, self.plan.topics)
+        answer(lambda: kafka.create_topics(self.admin, self.plan.topics), "the broker creates no topics")
         migrate(self.database.dsn, self.plan.pipeline)
+        with self.connect() as connection:
+            connection.execute(
+                f"alter table raw.events add constraint refused check (page <> '{REFUSED_PAGE}')".encode()
+            )
         self._ingest = logged_in(self.database, database_roles().ingest)
         self.pipeline = Pipeline(servers.broker.settings, self.database, self._ingest, self._ingest, self.plan, logs)
         self.truth = Truth(self.pipeline)
         self.consumers: list[subprocess.Popen[bytes]] = []
-        self.resets = 0
         for _ in range(CONSUMERS):
             self.start_consumer()
         self.traffic = Traffic(servers.broker.settings, self.plan.events.name, seed, RATE)
@@ -132,17 +136,21 @@ class World:
 
     def reset_offsets(self) -> None:
         """`pulse offsets reset --to-beginning --yes`, as a person runs it."""
+        self.truth.expect_reset()
         self._command("offsets", "reset", "--to-beginning", "--yes", env=self.pipeline.offsets_settings().to_env())
-        self.resets += 1
 
     def verify(self) -> None:
         """`pulse verify`; Broken unless it says that everything adds up."""
         self._command("verify", env=self.pipeline.ingest.to_env())
 
+    def maintain(self, since: date) -> None:
+        """`pulse maintain --from DAY`, as its Job runs it."""
+        self._command("maintain", "--from", str(since), env=MaintainSettings(self.database, LogSettings()).to_env())
+
     def _command(self, *words: str, env: dict[str, str]) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "pulse_consumer", *words],
-            env=env,
+            env=environment(env),
             capture_output=True,
             text=True,
             check=False,
@@ -169,7 +177,10 @@ class World:
             for name, value in values.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
-        self.admin.incremental_alter_configs([resource])[resource].result(timeout=kafka.ADMIN_TIMEOUT_SECONDS)
+        answer(
+            lambda: self.admin.incremental_alter_configs([resource])[resource].result(kafka.ADMIN_TIMEOUT_SECONDS),
+            f"{topic.name} does not take {values}",
+        )
 
     def follow_database(self) -> None:
         """Looks at the server that is primary now."""

@@ -38,6 +38,11 @@ def logged_in(database: DatabaseSettings, role: str) -> DatabaseSettings:
     return DatabaseSettings(make_conninfo(database.dsn, user=role, password="test"))
 
 
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """The environment of a child that has these as its only PULSE_ variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")} | settings
+
+
 @dataclass
 class Pipeline:
     """One pipeline, and the processes that the test started for it."""
@@ -84,9 +89,8 @@ class Pipeline:
 
     def start(self, words: Sequence[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
         """A Python process with these settings as its only PULSE_ variables; its output goes to a log file."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")}
         with (self.logs / f"{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, *words], env={**inherited, **settings}, stdout=log, stderr=log)
+            process = subprocess.Popen([sys.executable, *words], env=environment(settings), stdout=log, stderr=log)
         self.processes.append(process)
         return process
 

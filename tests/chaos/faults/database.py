@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chaos.faults.base import Fault
@@ -16,6 +17,7 @@ from pulse_local.services import system_user
 SPACE = "chaos_full"
 SPACE_MIB = 256
 LEFT_KIB = 64
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Crashed(Fault):
@@ -186,6 +188,22 @@ class Deadlock(Fault):
         return world.pipeline.number(waiting) > 0
 
 
+class Maintained(Fault):
+    """Events of weeks without a partition gather in the DEFAULT one; `pulse maintain` makes those weeks meanwhile."""
+
+    name = "maintained"
+    subject = "database"
+
+    def inject(self, world: World) -> None:
+        self._back = timedelta(weeks=self._rng.randint(10, 100))
+        world.traffic.clock_ahead_ms = -self._back // MILLISECOND
+        wait_for(lambda: world.pipeline.number("select count(*) from raw.events_default") > 0, "none gathers")
+
+    def heal(self, world: World) -> None:
+        world.maintain((datetime.now(UTC) - self._back - timedelta(weeks=1)).date())
+        world.traffic.clock_ahead_ms = 0
+
+
 def _run(*words: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -201,4 +219,5 @@ FAULTS: list[type[Fault]] = [
     DatabaseSlow,
     DatabaseFrozen,
     Deadlock,
+    Maintained,
 ]
