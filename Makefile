@@ -3,13 +3,16 @@ PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MEMBERS := core operator images/consumer images/simulator images/transform local
+NATIVE := images/consumer/native
+# What packs plain records in the consumer's image: native where Rust is at hand to build it, else python.
+PACKER ?= $(if $(shell command -v cargo),native,python)
 IMAGES := operator consumer simulator transform
 BASE ?= python:3.13-slim
 TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.yaml)
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native test test-native test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer clean
+.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,10 +54,17 @@ test: setup ## every test, with the real broker and database that the suite star
 	$(BIN)/pytest
 
 native: setup ## build the compiled packer of the consumer into .venv (needs Rust; without it the consumer does the same in Python)
-	CARGO_TARGET_DIR=$(abspath $(VENV))/native PATH="$(abspath $(BIN)):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package pulse-clickstream-native ./images/consumer/native
+	CARGO_TARGET_DIR=$(abspath $(VENV))/native PATH="$(abspath $(BIN)):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package pulse-clickstream-native ./$(NATIVE)
+
+wheel: $(NATIVE)/wheels/.made ## build the compiled packer for the consumer's image (needs Rust; `make images` does it where Rust is)
+
+$(NATIVE)/wheels/.made: $(wildcard $(NATIVE)/src/*.rs) $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock $(NATIVE)/pyproject.toml | setup
+	rm -rf $(@D)
+	cd $(NATIVE) && CARGO_TARGET_DIR=$(abspath $(VENV))/native $(abspath $(BIN))/maturin build --quiet --release --locked --out wheels
+	touch $@
 
 test-native: native ## the compiled packer: its own tests, that it makes the same rows as Python, and pipelines with it (needs Rust)
-	cd images/consumer/native && export CARGO_TARGET_DIR=$(abspath $(VENV))/native && cargo fmt --check && cargo clippy --locked --quiet --all-targets --all-features && cargo test --locked --quiet
+	cd $(NATIVE) && export CARGO_TARGET_DIR=$(abspath $(VENV))/native && cargo fmt --check && cargo clippy --locked --quiet --all-targets --all-features && cargo test --locked --quiet
 	$(BIN)/pytest images/consumer/tests tests/integration/test_malformed.py tests/integration/test_replay.py
 
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
@@ -87,12 +97,14 @@ kind-platform: setup ## who answers Kafka and Postgres resources there: Strimzi 
 kind-down: setup ## remove it, and end the Docker daemon if kind-up started it
 	PYTHONPATH=tests:k8s-tests $(BIN)/python -m kind down
 
-images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG and REPOSITORY can be set)
+images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG, REPOSITORY and PACKER=native|python can be set)
 
+image-consumer: $(if $(filter native,$(PACKER)),wheel)
+image-consumer: ARGUMENTS = --build-arg PACKER=$(PACKER)
 image-operator: DOCKERFILE = operator/Dockerfile
 image-%: DOCKERFILE = images/$*/Dockerfile
 image-%:
-	docker build $(DOCKER_BUILD_FLAGS) --build-arg BASE=$(BASE) --tag $(REPOSITORY)/$*:$(TAG) --file $(DOCKERFILE) .
+	docker build $(DOCKER_BUILD_FLAGS) --build-arg BASE=$(BASE) $(ARGUMENTS) --tag $(REPOSITORY)/$*:$(TAG) --file $(DOCKERFILE) .
 
 demo: setup ## the whole pipeline on this machine (ONCE=1 ends by itself)
 	$(BIN)/pulse demo $(if $(ONCE),--once)
@@ -110,4 +122,4 @@ bench-operator: setup ## the operator with 1,000 pipelines on a real API server 
 	PYTHONPATH=.:operator:tests:k8s-tests $(BIN)/python -m bench.operator_scale $(if $(PIPELINES),--pipelines $(PIPELINES))
 
 clean: ## remove the virtual environment and caches of the checkout
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs $(NATIVE)/wheels

@@ -3,6 +3,7 @@
 # Two steps, so that a change of code does not fetch its dependencies again:
 #   install.sh dependencies FOLDER   needs the pyproject.toml of FOLDER and of core, requirements/ and the lock
 #   install.sh code FOLDER           needs both folders whole
+#   install.sh wheel FOLDER          needs one wheel there, built for this workspace
 # Only the build stage of an image runs this; none of its tools reach the image.
 set -eu
 step=$1 folder=$2
@@ -30,8 +31,12 @@ code)
         --build-constraint requirements.lock ./core "./$folder"
     rm -f /opt/pulse/.lock
     ;;
+wheel)
+    uv pip install --python /opt/pulse/bin/python --no-deps --no-index "$folder"/*.whl
+    rm -f /opt/pulse/.lock
+    ;;
 *)
-    echo "install.sh: $step is no step: say dependencies or code" >&2
+    echo "install.sh: $step is no step: say dependencies, code or wheel" >&2
     exit 2
     ;;
 esac

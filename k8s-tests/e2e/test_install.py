@@ -16,6 +16,7 @@ from e2e import leftovers
 from e2e.ledger import account, audit, events, flows, rest
 from e2e.shop import EXAMPLES, SCRIPTS, Shop
 from kind.cluster import Cluster
+from kind.images import PACKER
 
 # Where the operator runs, one after the other; each is the name of its release too.
 RELEASES = FIRST, SECOND, THIRD = "pulse", "analytics", "clicks"
@@ -61,6 +62,13 @@ def test_what_the_readme_says_makes_a_pipeline_that_is_ready(shop: Shop) -> None
     shop.until("lag", "the lag is known", lambda: shop.condition("LagKnown")[0] == "True")
     shop.until("lag", "the list shows the lag", lambda: shop.kubectl("get", "pp").splitlines()[1].split()[3].isdigit())
     shop.until("drained", "events are stored", lambda: events(shop) > 100)
+
+
+def test_the_consumers_image_packs_rows_as_it_was_built_to(shop: Shop) -> None:
+    (pod, *_) = shop.ready_pods("consumer")
+    lines = shop.kubectl("logs", pod).splitlines()
+    started = next(json.loads(line) for line in lines if '"consumer_started"' in line)
+    assert started["packer"] == PACKER
 
 
 def test_an_event_of_ones_own_arrives(shop: Shop) -> None:

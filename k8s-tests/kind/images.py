@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from kind.commands import run, succeeds
 ROOT = Path(__file__).parents[2]
 COMPONENTS = ("operator", "consumer", "simulator", "transform")
 REPOSITORY = "pulse"
+# What `make images` chooses by itself; said here so that a test can hold a running consumer to it.
+PACKER = "native" if shutil.which("cargo") else "python"
 
 
 def build_and_load(cluster: Cluster) -> dict[str, str]:
@@ -22,7 +25,7 @@ def build_and_load(cluster: Cluster) -> dict[str, str]:
     before = _ids(images.values())
     # Debian's Docker brings no BuildKit client; the Dockerfiles need none.
     environment = {**os.environ} if succeeds("docker", "buildx", "version") else {**os.environ, "DOCKER_BUILDKIT": "0"}
-    words = [f"BASE={cluster.base('python')}", f"TAG={tag}", f"REPOSITORY={REPOSITORY}"]
+    words = [f"BASE={cluster.base('python')}", f"TAG={tag}", f"REPOSITORY={REPOSITORY}", f"PACKER={PACKER}"]
     run("make", "images", *words, cwd=ROOT, env=environment)
     for replaced in before - _ids(images.values()):
         succeeds("docker", "rmi", replaced)  # each is hundreds of megabytes; one that is in use elsewhere stays

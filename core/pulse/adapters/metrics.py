@@ -44,6 +44,12 @@ CONSUMER_BATCHES = Counter(
     ["way"],
     registry=REGISTRY,
 )
+CONSUMER_PACKER = Gauge(
+    "pulse_consumer_packer",
+    "1 under the name of what makes the rows of plain records: native or python.",
+    ["name"],
+    registry=REGISTRY,
+)
 CONSUMER_WRITE_FAILURES = Counter(
     "pulse_consumer_write_failures",
     "Attempts to write a batch that failed, by verdict.",

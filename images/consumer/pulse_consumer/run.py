@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from pulse.adapters import logs
+from pulse.adapters import logs, metrics
 from pulse.adapters.health import HealthServer
 from pulse.adapters.lifecycle import stop_requested
 from pulse.backoff import delays
@@ -28,11 +28,13 @@ def run(settings: ConsumerSettings) -> None:
     stop = stop_requested()
     status = Status()
     health = HealthServer(settings.health_port, status.alive, status.ready)
+    chosen = packer.chosen(settings.packer)
+    metrics.CONSUMER_PACKER.labels(chosen).set(1)
     log.info(
         "consumer_started",
         topic=settings.topics.events,
         health_port=health.port,
-        packer=packer.chosen(settings.packer),
+        packer=chosen,
     )
     breaker, stall = Breaker(settings.breaker_ratio, settings.breaker_window), StallWatch()
     waits = delays(random.random)
