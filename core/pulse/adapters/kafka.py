@@ -90,16 +90,18 @@ def answer(future: Any, question: str) -> Any:
     try:
         return future.result(timeout=ADMIN_TIMEOUT_SECONDS)
     except KafkaException as failed:
-        error: KafkaError = failed.args[0]
-        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise Stop(
-                f"{question}: Kafka has no such topic. Create it, or mend the topic's name in the settings."
-            ) from failed
-        if error.code() in _REFUSALS:
-            raise Stop(f"{question}: Kafka refuses access ({error.str()}). Grant the user this right.") from failed
-        raise KafkaUnavailable(f"{question}: {error.str()}") from failed
+        raise refused(failed.args[0], question) from failed
     except TimeoutError as late:
         raise KafkaUnavailable(f"{question}: no answer within {ADMIN_TIMEOUT_SECONDS:.0f} s") from late
+
+
+def refused(error: KafkaError, question: str) -> Stop | KafkaUnavailable:
+    """What an error in answer to a question means: Stop if the topic or a right is missing, else KafkaUnavailable."""
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return Stop(f"{question}: Kafka has no such topic. Create it, or mend the topic's name in the settings.")
+    if error.code() in _REFUSALS:
+        return Stop(f"{question}: Kafka refuses access ({error.str()}). Grant the user this right.")
+    return KafkaUnavailable(f"{question}: {error.str()}")
 
 
 def topic_id(client: AdminClient, topic: str, seconds: float = ADMIN_TIMEOUT_SECONDS) -> bytes:

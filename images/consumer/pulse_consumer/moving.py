@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from confluent_kafka.admin import AdminClient
 
 from pulse.adapters import kafka, postgres
 from pulse.errors import Stop
@@ -46,7 +45,6 @@ class Seen:
     """What there is before anything is changed: the topic and its log, and the stored offsets of the group."""
 
     settings: OffsetsSettings
-    client: AdminClient
     source: Source
     log: Mapping[int, Bounds]
     stored: Mapping[int, Stored]
@@ -61,7 +59,7 @@ def seen(settings: OffsetsSettings) -> Seen:
     source = Source(settings.topics.group, topic, kafka.topic_id(client, topic))
     log = subscription.bounds(settings.kafka, topic, range(kafka.partition_count(client, topic)))
     with postgres.connect(settings.database.dsn, "pulse-offsets") as connection:
-        return Seen(settings, client, source, log, stored_offsets(connection, source))
+        return Seen(settings, source, log, stored_offsets(connection, source))
 
 
 def stored_offsets(connection: psycopg.Connection[tuple[object, ...]], source: Source) -> dict[int, Stored]:
@@ -109,7 +107,7 @@ def plan_adopt(
     """The offsets that a Kafka group has committed, or those of `wanted`, as the stored ones. Changes nothing yet."""
     found = seen(settings)
     name = group or settings.topics.group
-    taken = wanted or subscription.committed(found.client, name, found.source.topic)
+    taken = wanted or subscription.committed(settings.kafka, name, found.source.topic, found.log)
     if not taken:
         raise Stop(
             f"The Kafka group {name!r} has committed no offset of {found.source.topic}: name another with "

@@ -12,7 +12,6 @@ from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -145,13 +144,25 @@ def offsets_at(settings: KafkaSettings, topic: str, partitions: Iterable[int], m
     return _offsets(kafka.admin(settings), asked, spec)
 
 
-def committed(client: AdminClient, group: str, topic: str) -> dict[int, int]:
-    """The offsets that a Kafka group has committed of this topic, by partition. Stop if it may not be read."""
-    asked = ConsumerGroupTopicPartitions(group)
-    place = kafka.answer(client.list_consumer_group_offsets([asked])[group], f"Reading the offsets of group {group}")
-    return {
-        found.partition: found.offset for found in place.topic_partitions if found.topic == topic and found.offset >= 0
-    }
+def committed(settings: KafkaSettings, group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The offsets that a Kafka group has committed of these partitions; one without is left out.
+
+    Stop if they may not be read, KafkaUnavailable if no broker says. Asked as a member asks: the question of an admin
+    client ends the process when the broker that keeps the group's offsets is not ready (confluentinc/librdkafka#5040).
+    """
+    client = Consumer({**kafka.client_config(settings, group_id=group, enable_auto_commit=False), **kafka.QUIET})
+    question = f"Reading the offsets of group {group}"
+    try:
+        asked = [TopicPartition(topic, partition) for partition in partitions]
+        places = client.committed(asked, timeout=kafka.ADMIN_TIMEOUT_SECONDS)
+    except KafkaException as failed:
+        raise kafka.refused(failed.args[0], question) from failed
+    finally:
+        client.close()
+    for place in places:
+        if place.error is not None:
+            raise kafka.refused(place.error, question)
+    return {place.partition: place.offset for place in places if place.offset >= 0}
 
 
 def _offsets(client: AdminClient, asked: list[TopicPartition], spec: OffsetSpec, **options: Any) -> dict[int, int]:
