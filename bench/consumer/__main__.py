@@ -75,7 +75,8 @@ def main() -> int:
 def _behaviour(bench: Bench, asked: argparse.Namespace) -> list[Line]:
     """What is measured of Pulse alone; it takes as long as the other words say."""
     _say("Pulse alone: delay, idle, kills, memory")
-    lines = behaviour.delay(bench, 5_000, asked.seconds) + behaviour.idle(bench, asked.seconds)
+    lines = behaviour.mixture(bench, asked.whole, 0.01)
+    lines += behaviour.delay(bench, 5_000, asked.seconds) + behaviour.idle(bench, asked.seconds)
     for protocol in ("classic", "consumer"):
         lines += behaviour.kill(bench, protocol, 5_000)
     if asked.soak:

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 import psycopg
-from bench.consumer import contenders
+from bench.consumer import contenders, load, measure
 from bench.consumer.contenders import Source, Started
 from bench.consumer.load import PARTITIONS, messages, simulator
 from bench.consumer.table import Table, a_table
@@ -29,6 +29,7 @@ from pulse_consumer import subscription
 from pulse_local.services import postgres
 
 _PATIENCE_SECONDS = 120.0
+_MIXTURE_ROUNDS = 3
 Report = Callable[[str], None]
 Line = tuple[str, str]
 
@@ -132,6 +133,40 @@ def _delays(source: Source, looks: list[Stored]) -> list[float]:
         while looks[cursor[partition]].offsets[partition] <= offset:
             cursor[partition] += 1
         found.append(looks[cursor[partition]].at - message.timestamp()[1] / 1000)
+    return found
+
+
+def mixture(bench: Bench, events: int, share: float) -> list[Line]:
+    """A topic in which `share` of the records is bad and as many are repeats, read whole beside a clean one as long."""
+    clean = load.simulated(bench.kafka, f"c{uuid.uuid4().hex[:8]}", events)
+    mixed = load.simulated(bench.kafka, f"m{uuid.uuid4().hex[:8]}", events, bad=share, repeated=share)
+    one = contenders.pulse(bench.home, 1, bench.packer)
+    paces: dict[str, list[float]] = {clean.pipeline: [], mixed.pipeline: []}
+    for _ in range(_MIXTURE_ROUNDS):
+        for topics in (clean, mixed):
+            with a_table(bench.server) as table:
+                seconds = measure.read_all(one, Source(bench.kafka, topics, "", events), table)
+                accounts = _accounts(table)
+                paces[topics.pipeline].append(accounts["read"] / seconds)
+    plain, with_others = median(paces[clean.pipeline]), median(paces[mixed.pipeline])
+    words = ", ".join(f"{count:,} {name}" for name, count in accounts.items())
+    return [
+        (
+            f"{share:.0%} bad and {share:.0%} repeated records, from process start",
+            f"{with_others:,.0f} records/s, {with_others / plain:.2f} of {plain:,.0f} without them ({words})",
+        )
+    ]
+
+
+def _accounts(table: Table) -> dict[str, int]:
+    """What became of all records read. Stop if they do not add up."""
+    names = ("read", "inserted", "duplicate", "conflict", "dead")
+    with psycopg.connect(table.dsn, autocommit=True) as connection:
+        sums = ", ".join(f"sum({name})" for name in names)
+        row = connection.execute(f"select {sums} from raw.batches".encode()).fetchone() or ()
+    found = {name: int(count) for name, count in zip(names, row, strict=True)}
+    if found["read"] != sum(found[name] for name in names[1:]):
+        raise Stop(f"The records of the mixture do not add up: {found}.")
     return found
 
 

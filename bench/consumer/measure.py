@@ -12,9 +12,7 @@ from bench.consumer.contenders import Contender, Source, Started
 from bench.consumer.load import PARTITIONS
 from bench.consumer.table import Content, Table, a_table
 from bench.consumer.usage import Usage
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
-from pulse.adapters import kafka
 from pulse.errors import Stop
 from pulse_consumer import subscription
 from pulse_local.services import postgres
@@ -101,15 +99,16 @@ def _window(started: Started, table: Table, usage: Usage, closes: datetime, even
 def parity(contender: Contender, source: Source, server: postgres.Server) -> Parity:
     """Reads the whole topic into a fresh table; reads it again if that is safe. Times from start to the last commit."""
     with a_table(server) as table:
-        fresh_seconds = _read_all(contender, source, table)
+        fresh_seconds = read_all(contender, source, table)
         fresh = table.content()
         if not contender.safe:
             return Parity(fresh, fresh_seconds, None, 0.0)
-        again_seconds = _read_all(contender, source, table)
+        again_seconds = read_all(contender, source, table)
         return Parity(fresh, fresh_seconds, table.content(), again_seconds)
 
 
-def _read_all(contender: Contender, source: Source, table: Table) -> float:
+def read_all(contender: Contender, source: Source, table: Table) -> float:
+    """Reads the whole topic into the table as a new group; seconds from its start to the last commit told to Kafka."""
     group = f"bench-{uuid.uuid4().hex[:8]}"
     begun = time.monotonic()
     started = contender.start(source, table, group)
@@ -119,7 +118,7 @@ def _read_all(contender: Contender, source: Source, table: Table) -> float:
                 process.wait()
             return time.monotonic() - begun
         ends = subscription.ends(source.kafka, started.topic, range(PARTITIONS))
-        while (at := _committed(source, started)) != ends:
+        while (at := subscription.committed(source.kafka, started.group, started.topic, range(PARTITIONS))) != ends:
             started.check()
             if time.monotonic() - begun > START_SECONDS + source.events / 1_000:
                 raise Stop(f"{contender.name} does not come to the end: committed {at}, the log ends at {ends}.")
@@ -127,12 +126,3 @@ def _read_all(contender: Contender, source: Source, table: Table) -> float:
         return time.monotonic() - begun
     finally:
         started.stop()
-
-
-def _committed(source: Source, started: Started) -> dict[int, int]:
-    client = kafka.admin(source.kafka)
-    asked = ConsumerGroupTopicPartitions(
-        started.group, [TopicPartition(started.topic, number) for number in range(PARTITIONS)]
-    )
-    found = client.list_consumer_group_offsets([asked])[started.group].result(timeout=kafka.ADMIN_TIMEOUT_SECONDS)
-    return {place.partition: place.offset for place in found.topic_partitions or ()}
