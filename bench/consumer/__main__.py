@@ -22,6 +22,7 @@ from bench.consumer.peers import environment
 from bench.servers import Home, a_broker, a_database, a_home
 
 from pulse.errors import PulseError
+from pulse.settings import KafkaSettings
 from pulse_consumer import packer
 from pulse_local.services import postgres
 
@@ -52,12 +53,14 @@ def main() -> int:
     asked = _words().parse_args()
     with a_home() as home, a_broker(home) as broker, a_database(home) as server:
         python = environment.python(home.paths.cache, _say)
-        _say(f"{asked.events:,} events, and {asked.flat:,} of them flat")
-        plan = load.simulated(broker.settings, "bench", asked.events)
-        source = Source(broker.settings, plan, load.flattened(broker.settings, plan, asked.flat, _say), asked.events)
-        small = load.simulated(broker.settings, "whole", asked.whole)
-        whole = Source(broker.settings, small, load.flattened(broker.settings, small, asked.whole, _say), asked.whole)
-        field = _field(home, python, source, asked.only)
+        rows = home.scratch / "rows"
+        field = _field(home, python, rows, asked.only)
+        flat = any(one.flat for one in field)
+        source = _source(broker.settings, "bench", asked.events, asked.flat if flat else 0)
+        whole = _source(broker.settings, "whole", asked.whole, asked.whole if flat else 0)
+        if any(one.name == report.LIMIT for one in field):
+            _say("Packing the rows for the limit")
+            limit.pack(source, rows)
         rates = _rates(field, source, server, asked.rounds, asked.seconds)
         parities = {one: _parity(one, whole, server) for one in field if one.name != report.LIMIT}
         alone = _behaviour(Bench(home, broker.settings, server, packer.chosen("auto")), asked)
@@ -84,17 +87,20 @@ def _behaviour(bench: Bench, asked: argparse.Namespace) -> list[Line]:
     return lines
 
 
-def _field(home: Home, python: Path, source: Source, only: Sequence[str]) -> list[Contender]:
+def _source(settings: KafkaSettings, name: str, events: int, flat: int) -> Source:
+    """Loads the events, and so many of them as flat documents too."""
+    _say(f"{name}: {events:,} events, and {flat:,} of them flat")
+    plan = load.simulated(settings, name, events)
+    return Source(settings, plan, load.flattened(settings, plan, flat, _say) if flat else "", events)
+
+
+def _field(home: Home, python: Path, rows: Path, only: Sequence[str]) -> list[Contender]:
     packers = ["python", "native"] if packer.chosen("auto") == "native" else ["python"]
-    everyone = [contenders.pulse(home, count, name) for name in packers for count in (1, 2)]
+    everyone = [limit.contender(home, rows)]
+    everyone += [contenders.pulse(home, count, name) for name in packers for count in (1, 2)]
     everyone += [contenders.mq_bridge(home, python, mode) for mode in ("copy", "upsert")]
     everyone += [debezium.contender(home, _say), contenders.quix(home, python)]
     chosen = [one for one in everyone if not only or any(word in one.name for word in only)]
-    if not only or any(word in report.LIMIT for word in only):
-        _say("Packing the rows for the limit")
-        rows = home.scratch / "rows"
-        limit.pack(source, rows)
-        chosen.insert(0, limit.contender(home, rows))
     if not chosen:
         names = "\n  ".join(one.name for one in everyone)
         raise SystemExit(f"No contender has any of {list(only)} in its name. There are:\n  {names}")

@@ -82,6 +82,7 @@ class Contender:
     start: Start
     safe: bool  # whether reading everything again changes nothing
     note: str = ""
+    flat: bool = False  # whether it reads the flat documents
 
 
 def spawn(started: Started, words: Sequence[str], env: Mapping[str, str]) -> None:
@@ -138,7 +139,7 @@ def quix(home: Home, python: Path) -> Contender:
         spawn(started, [str(python), str(_PEERS / "quix_sink.py"), *words], {})
         return started
 
-    return Contender("Quix Streams 3.28.1, Postgres sink", start, safe=True, note="on_conflict_do_nothing")
+    return Contender("Quix Streams 3.28.1, Postgres sink", start, safe=True, note="on_conflict_do_nothing", flat=True)
 
 
 def mq_bridge(home: Home, python: Path, mode: str) -> Contender:
@@ -151,4 +152,5 @@ def mq_bridge(home: Home, python: Path, mode: str) -> Contender:
         return started
 
     safe = mode == "upsert"
-    return Contender(f"mq-bridge 1.2.0, {mode}", start, safe=safe, note="" if safe else "no conflict clause")
+    note = "" if safe else "no conflict clause"
+    return Contender(f"mq-bridge 1.2.0, {mode}", start, safe=safe, note=note, flat=True)

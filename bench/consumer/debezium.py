@@ -80,7 +80,7 @@ def contender(home: Home, report: Callable[[str], None]) -> Contender:
         spawn(started, words, {"LC_ALL": "C"})
         return started
 
-    return Contender("Debezium JDBC 3.6.0 on Connect 4.3.1", start, safe=True, note="upsert, 2 tasks")
+    return Contender("Debezium JDBC 3.6.0 on Connect 4.3.1", start, safe=True, note="upsert, 2 tasks", flat=True)
 
 
 def _write(file: Path, properties: Mapping[str, str]) -> None:
