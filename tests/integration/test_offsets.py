@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from kit import keeping
 from kit.documents import numbered
 from kit.pipeline import Pipeline
 
@@ -49,6 +50,24 @@ def read_once(pipeline: Pipeline, count: int, first: int = 0) -> None:
     consumer = pipeline.start_consumer()
     pipeline.wait_until_caught_up()
     assert pipeline.stop(consumer) == 0
+
+
+def test_what_retention_has_removed_is_not_stored_again_unless_by_force(pipeline: Pipeline) -> None:
+    read_once(pipeline, 60)
+    pipeline.execute("update raw.batches set committed_at = committed_at - interval '60 days'")
+    read_once(pipeline, 40, first=60)
+    keeping.run(pipeline.database, 30 * keeping.DAY)
+    for words in (["rewind-to", "--to-offset", "0=59"], ["reset", "--to-beginning"]):
+        refused = offsets(pipeline, *words, "--yes")
+        assert refused.returncode == cli.STOPPED
+        assert "lies before 60. What was read there was stored before" in refused.stderr
+        assert "--force does it all the same" in refused.stderr
+    assert pipeline.stored_offsets()[0] == 100
+    assert offsets(pipeline, "rewind-to", "--to-offset", "0=60", "--yes").returncode == cli.OK
+    forced = offsets(pipeline, "rewind-to", "--to-offset", "0=59", "--yes", "--force")
+    assert forced.returncode == cli.OK, forced.stderr
+    assert "ARE STORED AGAIN" in forced.stdout
+    assert pipeline.stored_offsets()[0] == 59
 
 
 def test_it_shows_where_the_group_stands_and_what_waits(pipeline: Pipeline) -> None:

@@ -20,6 +20,7 @@ from pulse import locks
 from pulse.errors import DatabaseUnavailable, DatabaseWrong, Stop
 from pulse.settings import DatabaseSettings, LogSettings, MaintainSettings
 from pulse_consumer import statements
+from pulse_consumer.keeping import partitions as partitioning
 from pulse_consumer.keeping import steps
 from pulse_consumer.keeping.weeks import Week, wanted
 from pulse_consumer.migrate import migrate
@@ -187,6 +188,25 @@ def test_the_accounts_are_exact_while_partitions_come_and_go_under_a_consumer(pi
     }  # fmt: skip
     assert pipeline.number("select count(*) from raw.events") == events
     assert rounds[0] > 200
+
+
+def test_events_that_wait_for_a_partition_to_be_attached_are_no_dead_letters(pipeline: Pipeline) -> None:
+    """The consumer has chosen DEFAULT when the partition of its events comes into being."""
+    pipeline.produce(numbered(10, first=1_000, with_ids=False))
+    consumer = pipeline.start_consumer()
+    pipeline.wait_until_caught_up()
+    with psycopg.connect(pipeline.database.dsn) as maintaining:
+        partitioning.create(maintaining, Week.of(datetime(2024, 5, 6, tzinfo=UTC)))
+        pipeline.produce(numbered(100))
+        waiting = (
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        pipeline.wait_for(lambda: pipeline.number(waiting) > 0, pipeline.log_tails)
+    pipeline.wait_until_caught_up()
+    assert pipeline.stop(consumer) == 0
+    assert (pipeline.sums()["inserted"], pipeline.sums()["dead"]) == (110, 0)
+    assert pipeline.number("select count(*) from raw.events_20240506") == 50
+    assert "SQLSTATE 23514" in pipeline.log(consumer), "or else this test has not met what it is about"
 
 
 def test_the_command_says_what_it_did(migrated: DatabaseSettings) -> None:

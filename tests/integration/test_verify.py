@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from kit import keeping
 from kit.documents import numbered
 from kit.pipeline import Pipeline
 
@@ -62,6 +63,19 @@ def batches(pipeline: Pipeline, count: int = 3) -> None:
 def test_a_database_that_nothing_was_read_into_adds_up(pipeline: Pipeline) -> None:
     done = verify(pipeline)
     assert (done.returncode, "It adds up: 0 records read" in done.stdout) == (cli.OK, True)
+
+
+def test_what_retention_removed_is_told_and_is_no_fault(pipeline: Pipeline) -> None:
+    pipeline.produce(numbered(200), partition=0)  # every second id is of 2024, and of no week
+    read(pipeline)
+    for table, column in (("batches", "committed_at"), ("events", "ingested_at")):
+        pipeline.execute(f"update raw.{table} set {column} = {column} - interval '60 days'")
+    assert findings(pipeline, cli.OK) == []
+    assert keeping.run(pipeline.database, 30 * keeping.DAY).expired == 100
+    assert findings(pipeline, cli.OK) == []
+    assert "100 rows are no longer kept" in verify(pipeline).stdout
+    pipeline.execute("update ops.retention set kept_from = now() - interval '61 days'")
+    assert [one["kind"] for one in findings(pipeline, cli.FAILED)] == ["missing"]
 
 
 def test_it_adds_up_after_a_kill_a_replay_a_rewind_and_while_a_consumer_runs(pipeline: Pipeline) -> None:

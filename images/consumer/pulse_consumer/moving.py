@@ -13,7 +13,7 @@ from pulse.errors import Stop
 from pulse.settings import OffsetsSettings
 from pulse_consumer import offsets, subscription, targets
 from pulse_consumer.offsets import Bounds, Move, Source
-from pulse_consumer.targets import Chosen, Stored
+from pulse_consumer.targets import Chosen, Kept, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,12 @@ class Seen:
     source: Source
     log: Mapping[int, Bounds]
     stored: Mapping[int, Stored]
+    kept: Kept
 
-    def planned(self, chosen: Chosen, why: Move) -> Planned:
-        return Planned(self.settings.database.dsn, self.source, chosen, why)
+    def planned(self, chosen: Chosen, why: Move, force: bool) -> Planned:
+        """The change, if it stays within what retention kept; OffsetsDisagree if not, unless `force` says so."""
+        checked = targets.within_kept(self.source, chosen, self.kept, force)
+        return Planned(self.settings.database.dsn, self.source, checked, why)
 
 
 def seen(settings: OffsetsSettings) -> Seen:
@@ -59,7 +62,10 @@ def seen(settings: OffsetsSettings) -> Seen:
     source = Source(settings.topics.group, topic, kafka.topic_id(client, topic))
     log = subscription.bounds(settings.kafka, topic, range(kafka.partition_count(client, topic)))
     with postgres.connect(settings.database.dsn, "pulse-offsets") as connection:
-        return Seen(settings, source, log, stored_offsets(connection, source))
+        held = stored_offsets(connection, source)
+        with postgres.translating("Reading what is kept"):
+            kept = Kept(*offsets.read_before_kept(connection, source))
+        return Seen(settings, source, log, held, kept)
 
 
 def stored_offsets(connection: psycopg.Connection[tuple[object, ...]], source: Source) -> dict[int, Stored]:
@@ -69,14 +75,18 @@ def stored_offsets(connection: psycopg.Connection[tuple[object, ...]], source: S
     return {number: Stored(topic_id.bytes, following, epoch, at) for number, topic_id, following, epoch, at in rows}
 
 
-def plan_reset(settings: OffsetsSettings, reason: str | None = None) -> Planned:
+def plan_reset(settings: OffsetsSettings, reason: str | None = None, force: bool = False) -> Planned:
     """Every partition of the events topic to the beginning of the log. Changes nothing yet."""
     found = seen(settings)
-    return found.planned(targets.from_beginning(found.log), Move("reset", reason))
+    return found.planned(targets.from_beginning(found.log), Move("reset", reason), force)
 
 
 def plan_rewind_to_time(
-    settings: OffsetsSettings, moment: datetime, partitions: Iterable[int] = (), reason: str | None = None
+    settings: OffsetsSettings,
+    moment: datetime,
+    partitions: Iterable[int] = (),
+    reason: str | None = None,
+    force: bool = False,
 ) -> Planned:
     """Each partition, or only those named, to its first record of this time or later. Changes nothing yet."""
     found = seen(settings)
@@ -85,15 +95,17 @@ def plan_rewind_to_time(
     wanted = subscription.offsets_at(settings.kafka, found.source.topic, numbers, moment)
     at = {number: found.log[number].high if offset < 0 else offset for number, offset in wanted.items()}
     return found.planned(
-        targets.rewound(found.source, found.stored, found.log, at, exact=False), Move("rewind-to", reason)
+        targets.rewound(found.source, found.stored, found.log, at, exact=False), Move("rewind-to", reason), force
     )
 
 
-def plan_rewind_to_offsets(settings: OffsetsSettings, wanted: Mapping[int, int], reason: str | None = None) -> Planned:
+def plan_rewind_to_offsets(
+    settings: OffsetsSettings, wanted: Mapping[int, int], reason: str | None = None, force: bool = False
+) -> Planned:
     """These partitions to these offsets, all of them behind the stored ones. Changes nothing yet."""
     found = seen(settings)
     return found.planned(
-        targets.rewound(found.source, found.stored, found.log, wanted, exact=True), Move("rewind-to", reason)
+        targets.rewound(found.source, found.stored, found.log, wanted, exact=True), Move("rewind-to", reason), force
     )
 
 
@@ -114,7 +126,7 @@ def plan_adopt(
             "--from-group, or the offsets with --offset."
         )
     chosen = targets.adopted(found.source, found.stored, found.log, taken, force)
-    return found.planned(chosen, Move("adopt", reason, only_new=not force))
+    return found.planned(chosen, Move("adopt", reason, only_new=not force), force)
 
 
 def _check_partitions(found: Seen, numbers: Iterable[int]) -> None:

@@ -63,6 +63,14 @@ select partition_id, topic_id, next_offset, epoch, updated_at from raw.consumer_
 where consumer_group = %(group)s and topic = %(topic)s
 """
 
+# How far each partition was read before the time from which on events are kept.
+_READ_BEFORE_KEPT = """
+select kept.kept_from, held.partition_id, max(held.next_offset)
+from ops.retention as kept
+left join raw.batches as held on held.topic_id = %(topic_id)s and held.committed_at < kept.kept_from
+group by 1, 2
+"""
+
 _FIRST_OWNER = "consume"  # the command that raw.offset_moves names where no person set the offset
 _FIRST_EPOCH = 1
 
@@ -178,6 +186,13 @@ def confirm(connection: psycopg.Connection[Any], source: Source, held: Mapping[i
 def stored(connection: psycopg.Connection[Any], source: Source) -> list[tuple[int, UUID, int, int, datetime]]:
     """The partition, topic id, next offset, epoch and last change of every row of this group and topic."""
     return connection.execute(_STORED, source.parameters()).fetchall()
+
+
+def read_before_kept(connection: psycopg.Connection[Any], source: Source) -> tuple[datetime | None, dict[int, int]]:
+    """From when on events are kept, None if none was ever removed; and the offset behind the last one read before."""
+    rows = connection.execute(_READ_BEFORE_KEPT, source.parameters()).fetchall()
+    floors = {partition: following for _, partition, following in rows if partition is not None}
+    return (rows[0][0] if rows else None), floors
 
 
 def move(connection: psycopg.Connection[Any], source: Source, targets: Mapping[int, int], why: Move) -> None:

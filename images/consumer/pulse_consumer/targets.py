@@ -7,7 +7,7 @@ log does not hold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pulse.errors import OffsetsDisagree
@@ -32,6 +32,34 @@ class Chosen:
 
     targets: Mapping[int, int]
     lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What retention left: of the events stored before `since` any may be gone.
+
+    `floors` gives, by partition, the offset behind the last one that was read before then; none where all was read
+    since. `since` is None where nothing was ever removed.
+    """
+
+    since: datetime | None = None
+    floors: Mapping[int, int] = field(default_factory=dict)
+
+
+def within_kept(source: Source, chosen: Chosen, kept: Kept, force: bool) -> Chosen:
+    """What was chosen, if nothing that retention removed would be stored a second time by it.
+
+    Else OffsetsDisagree, which names every such partition; or, with `force`, a line for each.
+    """
+    behind = [
+        f"{_name(partition)}: {target} lies before {kept.floors[partition]}. What was read there was stored before "
+        f"{kept.since:%Y-%m-%d %H:%M} UTC, and events of it that retention has removed "
+        for partition, target in sorted(chosen.targets.items())
+        if target < kept.floors.get(partition, 0)
+    ]
+    if not force:
+        _refuse(source, [f"{one}would be stored again, as new ones. --force does it all the same." for one in behind])
+    return Chosen(chosen.targets, [*chosen.lines, *(f"{one}ARE STORED AGAIN" for one in behind)])
 
 
 def from_beginning(log: Mapping[int, Bounds]) -> Chosen:

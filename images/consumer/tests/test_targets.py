@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pulse.errors import OffsetsDisagree
 from pulse_consumer.offsets import Bounds, Source
 from pulse_consumer.standing import standings, table
-from pulse_consumer.targets import Stored, adopted, read_again, rewound
+from pulse_consumer.targets import Chosen, Kept, Stored, adopted, read_again, rewound, within_kept
 
 SOURCE = Source("shop", "shop-events", bytes(16))
 LOG = {0: Bounds(100, 1_000), 1: Bounds(0, 50)}
@@ -55,6 +55,26 @@ class TestRewind:
             assert not 100 <= wanted <= 1_000 or (exact and wanted > held)
         else:
             assert chosen.targets == ({0: wanted} if wanted < held else {})
+
+
+class TestWithinKept:
+    KEPT = Kept(datetime(2026, 1, 2, tzinfo=UTC), {0: 500})
+
+    @pytest.mark.parametrize(("partition", "target"), [(0, 500), (0, 700), (1, 0)])
+    def test_from_where_all_is_kept_on_anything_goes(self, partition: int, target: int) -> None:
+        chosen = Chosen({partition: target}, ["as asked"])
+        assert within_kept(SOURCE, chosen, self.KEPT, force=False) == chosen
+        assert within_kept(SOURCE, chosen, self.KEPT, force=True) == chosen
+        assert within_kept(SOURCE, Chosen({0: 0}, []), Kept(), force=False).targets == {0: 0}
+
+    def test_before_it_every_partition_is_refused_by_name_and_force_says_what_that_means(self) -> None:
+        chosen = Chosen({0: 499, 1: 0}, ["as asked"])
+        with pytest.raises(OffsetsDisagree, match="partition 0: 499 lies before 500") as refused:
+            within_kept(SOURCE, chosen, self.KEPT, force=False)
+        assert "partition 1" not in str(refused.value)
+        forced = within_kept(SOURCE, chosen, self.KEPT, force=True)
+        assert forced.targets == chosen.targets
+        assert [line.endswith("ARE STORED AGAIN") for line in forced.lines] == [False, True]
 
 
 class TestAdopt:

@@ -23,7 +23,8 @@ def _day(text: str) -> datetime:
 def _maintain_words(parser: ArgumentParser) -> None:
     parser.description = (
         "Makes the week partitions of raw.events up to a week ahead, and removes events that are past PULSE_RETENTION "
-        "once the transformation has read them. Consumers may run meanwhile. Safe to run at any time, and again."
+        "once the transformation has read them; makes fewer rows of the old part of raw.batches. Consumers may run "
+        "meanwhile. Safe to run at any time, and again."
     )
     parser.add_argument(
         "--from",
@@ -49,6 +50,7 @@ def _maintain(args: Namespace, env: Mapping[str, str]) -> int:
         dropped=len(done.dropped),
         held=len(done.held),
         expired=done.expired,
+        compacted=done.compacted,
         kept_from=done.kept_from.isoformat() if done.kept_from else None,
         dry_run=args.dry_run,
     )

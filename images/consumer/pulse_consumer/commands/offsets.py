@@ -43,6 +43,7 @@ def _reset_words(parser: ArgumentParser) -> None:
         required=True,
         help="to the first offset that the log still holds, in every partition; what is stored counts as duplicates",
     )
+    _force_word(parser)
     _moving_words(parser)
 
 
@@ -66,6 +67,7 @@ def _rewind_words(parser: ArgumentParser) -> None:
         metavar="N",
         help="with --to-time: only this; repeatable",
     )
+    _force_word(parser)
     _moving_words(parser)
 
 
@@ -81,8 +83,16 @@ def _adopt_words(parser: ArgumentParser) -> None:
     where.add_argument(
         "--offset", type=_place, action="append", metavar=_PLACE, help="this offset of a partition instead; repeatable"
     )
-    parser.add_argument("--force", action="store_true", help="also where an offset is stored already")
+    parser.add_argument(
+        "--force", action="store_true", help="also where an offset is stored already, or events were removed"
+    )
     _moving_words(parser)
+
+
+def _force_word(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--force", action="store_true", help="also to where retention has removed events: they are stored again"
+    )
 
 
 def _moving_words(parser: ArgumentParser) -> None:
@@ -132,15 +142,15 @@ def _show(args: Namespace, settings: OffsetsSettings) -> int:
 def _reset(args: Namespace, settings: OffsetsSettings) -> Planned:
     from pulse_consumer.moving import plan_reset
 
-    return plan_reset(settings, args.reason)
+    return plan_reset(settings, args.reason, args.force)
 
 
 def _rewind(args: Namespace, settings: OffsetsSettings) -> Planned:
     from pulse_consumer.moving import plan_rewind_to_offsets, plan_rewind_to_time
 
     if args.to_offset:
-        return plan_rewind_to_offsets(settings, dict(args.to_offset), args.reason)
-    return plan_rewind_to_time(settings, args.to_time, args.partition, args.reason)
+        return plan_rewind_to_offsets(settings, dict(args.to_offset), args.reason, args.force)
+    return plan_rewind_to_time(settings, args.to_time, args.partition, args.reason, args.force)
 
 
 def _adopt(args: Namespace, settings: OffsetsSettings) -> Planned:

@@ -1,4 +1,4 @@
-"""One run of `pulse maintain`: makes the partitions that are missing, and ends what is past the retention.
+"""One run of `pulse maintain`: partitions that are missing, what is past the retention, the old part of the ledger.
 
 A run that ends half-way has lost nothing, and the next one goes on where it stopped.
 """
@@ -13,7 +13,7 @@ from typing import cast
 
 from structlog.stdlib import BoundLogger
 
-from pulse_consumer.keeping import partitions, retention
+from pulse_consumer.keeping import ledger, partitions, retention
 from pulse_consumer.keeping.retention import Dropped, Held
 from pulse_consumer.keeping.steps import Connection, Steps, alone
 from pulse_consumer.keeping.weeks import Week, is_expired, wanted
@@ -28,6 +28,7 @@ class Done:
     held: list[Week] = field(default_factory=list)
     moved: int = 0
     expired: int = 0
+    compacted: int = 0
     kept_from: datetime | None = None
 
 
@@ -40,7 +41,7 @@ def maintain(
     dry_run: bool = False,
     pause: Callable[[float], None] = time.sleep,
 ) -> Done:
-    """Brings the partitions of raw.events up to date and ends what is older than `length` (None: nothing).
+    """Makes the partitions that are missing, ends what is older than `length` (None: nothing), compacts the ledger.
 
     Partitions reach from `since` or the retention's start, without either from this week, to a week ahead. The clock is
     the server's. Raises Stop if another run is at work, DatabaseUnavailable if a lock was never to be had,
@@ -55,6 +56,7 @@ def maintain(
         if kept_from is not None:
             run.end(kept_from)
         if not dry_run:
+            run.compact(now)
             # The server analyses partitions by itself, and never the table as a whole.
             steps.step("Analysing raw.events", lambda connection: connection.execute("analyze raw.events"))
         return run.done
@@ -83,6 +85,15 @@ class _Run:
             if is_expired(week, kept_from):
                 self._end(week, kept_from)
         self._expire(kept_from)
+
+    def compact(self, now: datetime) -> None:
+        """Makes fewer rows of the old part of the ledger."""
+        for place in self.steps.step("Looking at the ledger", ledger.places):
+            group, _, partition = place
+            removed = self.steps.step(f"Compacting partition {partition}", _compacting(place, now))
+            self.done.compacted += removed
+            if removed:
+                self.log.info("ledger_compacted", group=group, partition=partition, removed=removed)
 
     def _end(self, week: Week, kept_from: datetime) -> None:
         if self.dry_run:
@@ -122,3 +133,7 @@ def _now(connection: Connection) -> datetime:
 
 def _making(week: Week) -> Callable[[Connection], int]:
     return lambda connection: partitions.create(connection, week)
+
+
+def _compacting(place: ledger.Place, now: datetime) -> Callable[[Connection], int]:
+    return lambda connection: ledger.compact(connection, place, now)
