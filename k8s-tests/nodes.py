@@ -67,7 +67,13 @@ def unscheduled(message: str) -> Fate:
     return Fate("Pending", unscheduled=message)
 
 
-BY_COMPONENT = {"consumer": READY, "simulator": READY, "migrate": SUCCEEDED, "transform": SUCCEEDED}
+BY_COMPONENT = {
+    "consumer": READY,
+    "simulator": READY,
+    "migrate": SUCCEEDED,
+    "maintain": SUCCEEDED,
+    "transform": SUCCEEDED,
+}
 
 
 @dataclass

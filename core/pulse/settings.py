@@ -172,7 +172,7 @@ class MaintainSettings(Settings):
         "How long Postgres keeps events, such as 2160h; 0s keeps them for ever.",
         timedelta(0),
         minimum=0,
-        maximum=315_360_000,
+        maximum=9_999 * 86_400,
     )
 
 

@@ -25,6 +25,7 @@ _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _TOPIC = r"^[a-zA-Z0-9._-]+$"
 _DURATION = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 _DAYS = r"^[1-9][0-9]*[dh]$"
+_YEARS = r"^[1-9][0-9]{0,3}d$"
 _CRON_FIELD = r"(\*|[0-9A-Za-z,*/-]+)"
 _CRON = rf"^({_CRON_FIELD}( +{_CRON_FIELD}){{4}}|@(hourly|daily|weekly|monthly|yearly|annually|midnight))$"
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
@@ -211,12 +212,24 @@ class ExternalSink(Part, frozen=True):
 
 
 class Sink(Part, frozen=True):
-    """Where events go: exactly one of cloudNativePG and external."""
+    """Where events go: exactly one of cloudNativePG and external. And how long they stay."""
 
     cloud_native_pg: (
         Annotated[CloudNativePGSink, Meta(description="A Postgres cluster run by CloudNativePG.")] | UnsetType
     ) = field(default=UNSET, name="cloudNativePG")
     external: Annotated[ExternalSink, Meta(description="A database that exists already.")] | UnsetType = UNSET
+    retention: (
+        Annotated[
+            str,
+            _text(
+                "How long the database keeps events, such as 90d, by the time in their id and that of their arrival; "
+                "for ever if absent. One is not removed before dbt has read it.",
+                _YEARS,
+                5,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
     rules = (
         Rule(
@@ -313,6 +326,20 @@ class Transform(Part, frozen=True):
     rules = (within("session_gap", "24h"), within("late_after", "8760h"))
 
 
+class Maintenance(Part, frozen=True):
+    """The upkeep of the raw events in the database."""
+
+    schedule: Annotated[
+        str,
+        _text(
+            "When partitions are made ahead of time and events past the retention are removed, as a cron expression in "
+            "UTC. Once a day is often enough.",
+            _CRON,
+            100,
+        ),
+    ] = "23 2 * * *"
+
+
 class PipelineSpec(Part, frozen=True):
     """What a pipeline should be."""
 
@@ -322,8 +349,10 @@ class PipelineSpec(Part, frozen=True):
     consumer: Annotated[Consumer, Meta(description="The consumers.")] = Consumer()
     simulator: Annotated[Simulator, Meta(description="Simulated visitors.")] = Simulator()
     transform: Annotated[Transform, Meta(description="The runs of dbt.")] = Transform()
+    maintenance: Annotated[Maintenance, Meta(description="The upkeep of the raw events.")] = Maintenance()
     suspend: Annotated[
-        bool, Meta(description="Stop the consumers after their last commit, and dbt; everything else stays.")
+        bool,
+        Meta(description="Stop the consumers after their last commit, dbt and the upkeep; everything else stays."),
     ] = False
     deletion_policy: Annotated[
         Literal["Retain", "Delete"],

@@ -105,6 +105,8 @@ WRONG = [
     ({"simulator": {"users": 1.5}}, "spec.simulator.users"),
     ({"simulator": {"rate": 5}}, "spec.simulator.rate"),
     ({"transform": {"schedule": "every day"}}, "spec.transform.schedule"),
+    ({"maintenance": {"schedule": "every day"}}, "spec.maintenance.schedule"),
+    ({"sink": {"cloudNativePG": {"cluster": "postgres"}, "retention": "12h"}}, "spec.sink.retention"),
     ({"transform": {"lateAfter": "5"}}, "spec.transform.lateAfter"),
     ({"transform": {"timeZone": "x" * 65}}, "spec.transform.timeZone"),
     (kafka(bootstrapServers="kafka"), "spec.source.external.bootstrapServers"),

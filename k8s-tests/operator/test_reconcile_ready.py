@@ -26,11 +26,11 @@ NAMES = {
     *(f"DatabaseRole whole-{role}" for role in ("owner", "ingest", "transform", "reader")),
     *(f"Secret whole-db-{role}" for role in ("owner", "ingest", "transform", "reader")),
     "Database whole",
-    *(f"NetworkPolicy whole-{part}" for part in ("consumer", "migrate", "transform", "simulator")),
-    *(f"Secret whole-{part}-env" for part in ("consumer", "migrate", "transform", "simulator")),
+    *(f"NetworkPolicy whole-{part}" for part in ("consumer", "migrate", "maintain", "transform", "simulator")),
+    *(f"Secret whole-{part}-env" for part in ("consumer", "migrate", "maintain", "transform", "simulator")),
     *("Service whole-consumer", "PodDisruptionBudget whole-consumer", "PodMonitor whole-consumer"),
     *("Deployment whole-consumer", "Deployment whole-simulator"),
-    *("CronJob whole-transform", "CronJob whole-refresh"),
+    *("CronJob whole-transform", "CronJob whole-refresh", "CronJob whole-maintain"),
 }
 
 

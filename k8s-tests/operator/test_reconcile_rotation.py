@@ -15,7 +15,10 @@ from pulse_operator.render.environment import CREDENTIALS_ANNOTATION
 EVERYTHING: Raw = {"simulator": {"enabled": True}, "transform": {"fullRefreshSchedule": "0 3 * * 0"}}
 CONSUMER = frozenset({"Secret {}-consumer-env", "Deployment {}-consumer"})
 SIMULATOR = frozenset({"Secret {}-simulator-env", "Deployment {}-simulator"})
-MIGRATE, TRANSFORM = frozenset({"Secret {}-migrate-env"}), frozenset({"Secret {}-transform-env"})
+OWNER, TRANSFORM = (
+    frozenset({"Secret {}-migrate-env", "Secret {}-maintain-env"}),
+    frozenset({"Secret {}-transform-env"}),
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ ROTATIONS = [
     Rotation("scram-sha-512", "{}-lag", "password", frozenset()),
     Rotation("scram-sha-512", "{}-db-ingest", "password", CONSUMER | {"Secret {}-db-ingest"}),
     Rotation("scram-sha-512", "{}-db-transform", "password", TRANSFORM | {"Secret {}-db-transform"}),
-    Rotation("scram-sha-512", "{}-db-owner", "password", MIGRATE | {"Secret {}-db-owner"}),
-    Rotation("scram-sha-512", "postgres-ca", "ca.crt", CONSUMER | MIGRATE | TRANSFORM),
+    Rotation("scram-sha-512", "{}-db-owner", "password", OWNER | {"Secret {}-db-owner"}),
+    Rotation("scram-sha-512", "postgres-ca", "ca.crt", CONSUMER | OWNER | TRANSFORM),
     Rotation("tls", "{}-consumer", "user.crt", CONSUMER),
     Rotation("tls", "{}-producer", "user.key", SIMULATOR),
     Rotation("tls", "kafka-cluster-ca-cert", "ca.crt", CONSUMER | SIMULATOR),

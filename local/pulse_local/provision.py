@@ -1,6 +1,6 @@
 """Makes a fresh broker and database into a pipeline: topics, database, schema, roles that may log in.
 
-Every step may be repeated. The schema itself belongs to the consumer's migrations, which run as a process of their own.
+Every step may be repeated. The schema and its upkeep belong to the consumer, whose commands run as processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pulse_local import environment, ports
 from pulse_local.services import postgres
 from pulse_local.state import DATABASE, ROLES, State
 
-MIGRATE_TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 120
 
 
 def create_topics(state: State) -> None:
@@ -41,25 +41,34 @@ def create_database(state: State) -> None:
 
 def migrate(state: State, env: Mapping[str, str], log: Path) -> None:
     """Runs the consumer's migrations; Stop with the end of their output if they fail."""
+    _run("migrate", "The migrations", state, env, log)
+
+
+def maintain(state: State, env: Mapping[str, str], log: Path) -> None:
+    """Makes the partitions of the weeks to come, and ends what is past PULSE_RETENTION if it is set; Stop likewise."""
+    _run("maintain", "The upkeep of the database", state, env, log)
+
+
+def _run(command: str, what: str, state: State, env: Mapping[str, str], log: Path) -> None:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pulse_consumer", "migrate"],
-            env=environment.for_child(state, "migrate", env),
+            [sys.executable, "-m", "pulse_consumer", command],
+            env=environment.for_child(state, command, env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=MIGRATE_TIMEOUT_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as late:
         raise Stop(
-            f"The migrations did not end within {MIGRATE_TIMEOUT_SECONDS} s: look for a session that holds a lock with "
+            f"{what} did not end within {TIMEOUT_SECONDS} s: look for a session that holds a lock with "
             "`pulse psql --admin -c 'table pg_stat_activity'`."
         ) from late
     log.write_bytes(done.stdout)
     if done.returncode != 0:
         said = done.stdout.decode(errors="replace").strip().splitlines()
-        raise Stop(f"The migrations failed, all they said is in {log}: {said[-1] if said else 'nothing'}")
+        raise Stop(f"{what} failed, all that was said is in {log}: {said[-1] if said else 'nothing'}")
 
 
 def let_roles_log_in(state: State) -> None:

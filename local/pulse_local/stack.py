@@ -210,6 +210,7 @@ class Stack:
             provision.create_database(self.state)
             provision.migrate(self.state, self.env, self.paths.log("migrate"))
             provision.let_roles_log_in(self.state)
+            provision.maintain(self.state, self.env, self.paths.log("maintain"))
 
     def _start_consumer(self) -> None:
         if self.is_running(CONSUMER):

@@ -21,6 +21,7 @@ class Wants:
 
     consumer: Ref
     transform: Ref
+    maintain: Ref
     kafka: Ref | None = None
     topics: Mapping[str, Ref] = field(default_factory=dict)  # by what they hold: events, dlq
     users: Mapping[User, Ref] = field(default_factory=dict)
@@ -46,6 +47,7 @@ def wants(pipeline: Pipeline) -> Wants:
     return Wants(
         consumer=Ref(objects.DEPLOYMENT, home, f"{name}-consumer"),
         transform=Ref(objects.CRON_JOB, home, f"{name}-transform"),
+        maintain=Ref(objects.CRON_JOB, home, f"{name}-maintain"),
         **_source(pipeline, home, name),
         **_sink(pipeline, home, name),
     )

@@ -75,6 +75,7 @@ def test_several_documents_are_told_apart(tmp_path: Path) -> None:
             "shop.yaml:5: spec.transform.timeZone: 'Mars/Phobos'",
         ),
         ("  source", '  transform: {schedule: "0 0 31 2 *"}\n  source', "schedule: '0 0 31 2 *' never comes"),
+        ("  source", '  maintenance: {schedule: "0 0 31 2 *"}\n  source', "schedule: '0 0 31 2 *' never comes"),
         ("  source", '  transform: {schedule: "99 * * * *"}\n  source', "schedule: '99 * * * *' never comes"),
         ("  source", '  transform: {schedule: "soon"}\n  source', "shop.yaml:5: spec.transform.schedule: must match"),
     ],

@@ -173,9 +173,10 @@ def test_nothing_connects_to_a_pipeline_but_to_look_at_metrics() -> None:
         for made in golden.case("simulator").rendered.manifests
         if made["kind"] == "NetworkPolicy"
     }
-    assert set(policies) == {"shop-consumer", "shop-migrate", "shop-simulator", "shop-transform"}
+    assert set(policies) == {"shop-consumer", "shop-maintain", "shop-migrate", "shop-simulator", "shop-transform"}
     assert {name: spec.get("ingress") for name, spec in policies.items()} == {
         "shop-consumer": [{"ports": [{"port": 8080, "protocol": "TCP"}]}],
+        "shop-maintain": None,
         "shop-migrate": None,
         "shop-simulator": None,
         "shop-transform": None,

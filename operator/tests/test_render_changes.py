@@ -191,7 +191,7 @@ def test_a_stop_ends_the_migration_at_once_and_a_drained_node_does_not_count() -
 
 def test_nobody_works_before_the_migration_is_done() -> None:
     rendered = with_facts(SCRAM, migrated=False)
-    assert {ref.name for ref in rendered.withheld} == {"shop-consumer", "shop-transform"}
+    assert {ref.name for ref in rendered.withheld} == {"shop-consumer", "shop-maintain", "shop-transform"}
     assert "Job" in kinds(rendered)
     assert not {"Deployment", "CronJob"} & set(kinds(rendered))
 

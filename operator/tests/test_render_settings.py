@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,12 +17,20 @@ from kit.golden import Golden
 
 from pulse.env import Settings, duration
 from pulse.facts import DatabaseAccess, KafkaAccess
-from pulse.settings import ConsumerSettings, KafkaSettings, MigrateSettings, SimulatorSettings, TransformSettings
+from pulse.settings import (
+    ConsumerSettings,
+    KafkaSettings,
+    MaintainSettings,
+    MigrateSettings,
+    SimulatorSettings,
+    TransformSettings,
+)
 from pulse_operator.objects import Manifest
 
 DIRECTORY = "/etc/pulse/credentials"
 READERS: dict[str, type[Settings]] = {
     "consumer": ConsumerSettings,
+    "maintain": MaintainSettings,
     "migrate": MigrateSettings,
     "simulator": SimulatorSettings,
     "transform": TransformSettings,
@@ -114,6 +123,13 @@ def check_migrate(case: Golden, found: Told) -> None:
     assert found.settings.role_prefix == (external.role_prefix if external else case.identity.name.replace("-", "_"))
 
 
+def check_maintain(case: Golden, found: Told) -> None:
+    check_database(found, case.facts.databases["owner"])
+    kept = case.spec.sink.retention
+    days = found.settings.retention / timedelta(days=1)
+    assert kept == f"{days:g}d" if kept else days == 0
+
+
 def check_simulator(case: Golden, found: Told) -> None:
     made, spec = found.settings, case.spec
     check_kafka(found, case.facts.kafka["producer"])
@@ -134,6 +150,7 @@ def check_transform(case: Golden, found: Told) -> None:
 
 CHECKS = {
     "consumer": check_consumer,
+    "maintain": check_maintain,
     "migrate": check_migrate,
     "simulator": check_simulator,
     "transform": check_transform,
@@ -151,6 +168,7 @@ def wanted_containers(case: Golden) -> list[str]:
         wanted.append("simulator")
     if case.facts.migrated:
         wanted += ["transform"] * (2 if case.spec.transform.full_refresh_schedule else 1)
+        wanted.append("maintain")
     return wanted
 
 

@@ -15,7 +15,7 @@ from pulse_operator.crd import GROUP, VERSION
 from pulse_operator.schedule import fired_before, zone_known, zone_sentence
 
 _FIELDS = ["apiVersion", "kind", "metadata", "spec", "status"]
-_SCHEDULES = ("schedule", "fullRefreshSchedule")
+_SCHEDULES = (("transform", "schedule"), ("transform", "fullRefreshSchedule"), ("maintenance", "schedule"))
 
 
 def mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
@@ -26,7 +26,7 @@ def mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
     found += _of_metadata(raw.get("metadata"))
     wrong = spec_mistakes(raw.get("spec"))
     paths = {mistake.path for mistake in wrong}
-    return [*found, *wrong, *(one for one in _of_transform(raw.get("spec")) if one.path not in paths)]
+    return [*found, *wrong, *(one for one in _of_crons(raw.get("spec")) if one.path not in paths)]
 
 
 def _of_metadata(metadata: Any) -> list[Mistake]:
@@ -35,15 +35,19 @@ def _of_metadata(metadata: Any) -> list[Mistake]:
     return name_mistakes((metadata or {}).get("name"))
 
 
-def _of_transform(spec: Any) -> Iterator[Mistake]:
+def _of_crons(spec: Any) -> Iterator[Mistake]:
     """What the schema takes, and a CronJob would not."""
-    told = spec.get("transform") if isinstance(spec, Mapping) else None
-    if not isinstance(told, Mapping):
-        return
-    zone = told.get("timeZone")
-    if isinstance(zone, str) and not zone_known(zone):
+    zone = _told(spec, "transform", "timeZone")
+    if zone is not None and not zone_known(zone):
         yield Mistake(("spec", "transform", "timeZone"), zone_sentence(zone))
-    for name in _SCHEDULES:
-        schedule = told.get(name)
-        if isinstance(schedule, str) and fired_before(schedule, "UTC", time.time(), 1) is None:
-            yield Mistake(("spec", "transform", name), f"{schedule!r} never comes, or is no cron expression")
+    for part, name in _SCHEDULES:
+        schedule = _told(spec, part, name)
+        if schedule is not None and fired_before(schedule, "UTC", time.time(), 1) is None:
+            yield Mistake(("spec", part, name), f"{schedule!r} never comes, or is no cron expression")
+
+
+def _told(spec: Any, part: str, name: str) -> str | None:
+    """The text in a field of a part; None if there is no text."""
+    fields = spec.get(part) if isinstance(spec, Mapping) else None
+    found = fields.get(name) if isinstance(fields, Mapping) else None
+    return found if isinstance(found, str) else None

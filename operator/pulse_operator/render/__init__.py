@@ -16,6 +16,7 @@ from pulse_operator.render.access import kafka_users
 from pulse_operator.render.consumer import consumers, surroundings
 from pulse_operator.render.database import databases
 from pulse_operator.render.inputs import Inputs, Wanted
+from pulse_operator.render.maintain import maintenance
 from pulse_operator.render.migrate import job_ref, migration
 from pulse_operator.render.monitors import monitors
 from pulse_operator.render.network import policies
@@ -28,7 +29,7 @@ __all__ = ["Rendered", "migration_job", "render"]
 # In this order they are applied: what others stand on comes first, and a pod only after the policy that guards it.
 _PARTS = (
     *(kafka_topics, kafka_users, databases, policies, migration),
-    *(surroundings, monitors, consumers, simulators, transforms),
+    *(surroundings, monitors, consumers, simulators, transforms, maintenance),
 )
 
 

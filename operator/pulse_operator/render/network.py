@@ -8,7 +8,7 @@ would cut off a pipeline on the day that a broker moves. Who knows the addresses
 from __future__ import annotations
 
 from pulse_operator.objects import NETWORK_POLICY, Manifest
-from pulse_operator.render import consumer, migrate, simulator, transform
+from pulse_operator.render import consumer, maintain, migrate, simulator, transform
 from pulse_operator.render.inputs import Inputs, Wanted, selector, workload
 
 
@@ -17,7 +17,7 @@ def policies(inputs: Inputs) -> list[Wanted]:
     # Anybody may look at metrics: where Prometheus runs, and under which labels, is not ours to know.
     metrics = [{"ports": [{"port": consumer.HEALTH_PORT, "protocol": "TCP"}]}]
     optional = {transform.COMPONENT: inputs.spec.transform.enabled, simulator.COMPONENT: inputs.spec.simulator.enabled}
-    closed = [migrate.COMPONENT, *(component for component, enabled in optional.items() if enabled)]
+    closed = [migrate.COMPONENT, maintain.COMPONENT, *(component for component, enabled in optional.items() if enabled)]
     return [
         _policy(inputs, consumer.COMPONENT, {"ingress": metrics}),
         *(_policy(inputs, component, {}) for component in closed),

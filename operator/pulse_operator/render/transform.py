@@ -7,7 +7,7 @@ from msgspec import UNSET
 from pulse.env import duration
 from pulse.facts import DatabaseAccess
 from pulse.settings import TransformSettings
-from pulse_operator.objects import CRON_JOB, Manifest, labels
+from pulse_operator.objects import CRON_JOB, Manifest
 from pulse_operator.render.environment import (
     LOG,
     Environment,
@@ -18,7 +18,7 @@ from pulse_operator.render.environment import (
     secret_ref,
 )
 from pulse_operator.render.inputs import Inputs, Wanted, workload
-from pulse_operator.render.jobs import job
+from pulse_operator.render.jobs import cron, job
 from pulse_operator.render.pod import Container, template
 
 COMPONENT = "transform"
@@ -67,46 +67,35 @@ def settings(inputs: Inputs, access: DatabaseAccess) -> TransformSettings:
 
 
 def _run(inputs: Inputs, told: Environment) -> Manifest:
-    return _cron(
+    return cron(
         inputs,
-        inputs.spec.transform.schedule,
-        _RUN_LATEST_START_SECONDS,
+        COMPONENT,
         job(
             _template(inputs, told, ("pulse-transform", "run")),
             retries=_RUN_RETRIES,
             deadline_seconds=_RUN_DEADLINE_SECONDS,
         ),
+        schedule=inputs.spec.transform.schedule,
+        zone=inputs.spec.transform.time_zone,
+        latest_start_seconds=_RUN_LATEST_START_SECONDS,
     )
 
 
 def _refresh(inputs: Inputs, told: Environment) -> Manifest:
-    return _cron(
+    return cron(
         inputs,
-        inputs.spec.transform.full_refresh_schedule or "",
-        _REFRESH_LATEST_START_SECONDS,
+        COMPONENT,
         job(
             _template(inputs, told, ("pulse-transform", "run", "--full-refresh")),
             retries=_REFRESH_RETRIES,
             deadline_seconds=_REFRESH_DEADLINE_SECONDS,
         ),
+        schedule=inputs.spec.transform.full_refresh_schedule or "",
+        zone=inputs.spec.transform.time_zone,
+        latest_start_seconds=_REFRESH_LATEST_START_SECONDS,
     )
 
 
 def _template(inputs: Inputs, told: Environment, command: tuple[str, ...]) -> Manifest:
     runs = Container(COMPONENT, inputs.facts.images.transform, command, told, inputs.spec.transform.resources)
     return template(inputs, runs, "Never")
-
-
-def _cron(inputs: Inputs, schedule: str, latest_start_seconds: int, spec: Manifest) -> Manifest:
-    return {
-        "schedule": schedule,
-        # Days begin when the marts' days do, not where the control plane happens to stand.
-        "timeZone": inputs.spec.transform.time_zone,
-        "suspend": inputs.decision.suspended,
-        "concurrencyPolicy": "Forbid",
-        # Without one, a control plane that was away for a hundred runs would never start another.
-        "startingDeadlineSeconds": latest_start_seconds,
-        "successfulJobsHistoryLimit": 3,
-        "failedJobsHistoryLimit": 3,
-        "jobTemplate": {"metadata": {"labels": labels(inputs.identity, COMPONENT)}, "spec": spec},
-    }
