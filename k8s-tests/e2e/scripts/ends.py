@@ -13,6 +13,6 @@ from pulse.settings import ConsumerSettings
 settings = ConsumerSettings.from_env(os.environ)
 topic = getattr(settings.topics, sys.argv[1])
 client = kafka.admin(settings.kafka)
-partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
+partitions = client.list_topics(topic, timeout=60).topics[topic].partitions
 asked = client.list_offsets({TopicPartition(topic, number): OffsetSpec.latest() for number in partitions})
-print(json.dumps({place.partition: found.result(10).offset for place, found in asked.items()}))
+print(json.dumps({place.partition: found.result(60).offset for place, found in asked.items()}))

@@ -34,7 +34,7 @@ def event_id(value: bytes | None) -> str:
 places = [
     TopicPartition(topic, number, OFFSET_BEGINNING) for number in reader.list_topics(topic).topics[topic].partitions
 ]
-left = {place.partition: reader.get_watermark_offsets(place, timeout=10)[1] for place in places}
+left = {place.partition: reader.get_watermark_offsets(place, timeout=60)[1] for place in places}
 reader.assign([place for place in places if left[place.partition]])
 while any(left.values()):
     for record in reader.consume(10_000, timeout=10):
