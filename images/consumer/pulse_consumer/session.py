@@ -31,7 +31,6 @@ from pulse_consumer.failpoints import Edge
 from pulse_consumer.intake import Intake
 from pulse_consumer.offsets import Source
 from pulse_consumer.pump import Pump
-from pulse_consumer.record import Record
 from pulse_consumer.stall import StallWatch
 from pulse_consumer.status import Status
 from pulse_consumer.writer import Writer, Written
@@ -142,7 +141,7 @@ class Session:
         was_empty = not self._batch.parts
         messages = self._guarded(lambda: self._kafka.consume(room, seconds))
         self._raise_kept()
-        found: list[Record] = list(subscription.records(messages))
+        found = subscription.records(messages)
         if was_empty:
             self._batch.started_at = time.monotonic() - (seconds if len(found) < room else 0.0)
         if found:

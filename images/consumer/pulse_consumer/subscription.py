@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -64,8 +64,9 @@ def consumer(settings: ConsumerSettings, max_message_bytes: int, library_log: lo
     )
 
 
-def records(messages: Iterable[Message[bytes, bytes]]) -> Iterator[Record]:
+def records(messages: Iterable[Message[bytes, bytes]]) -> list[Record]:
     """The records among the messages. An error among them is raised as what it means."""
+    found: list[Record] = []
     for message in messages:
         error = message.error()
         if error is not None:
@@ -73,15 +74,22 @@ def records(messages: Iterable[Message[bytes, bytes]]) -> Iterator[Record]:
             continue
         kind, milliseconds = message.timestamp()
         missing = kind == TIMESTAMP_NOT_AVAILABLE or milliseconds < 0
-        yield Record(
-            message.partition() or 0,
-            message.offset() or 0,
-            None if missing else milliseconds * 1000,
-            kind == TIMESTAMP_LOG_APPEND_TIME,
-            message.key(),
-            message.value(),
-            message.headers(),  # type: ignore[arg-type] # its type lists text values, which consuming never gives
+        # As Record(...) does it, without its own call: that one took half of the time of this loop.
+        found.append(
+            tuple.__new__(
+                Record,
+                (
+                    message.partition(),
+                    message.offset(),
+                    None if missing else milliseconds * 1000,
+                    kind == TIMESTAMP_LOG_APPEND_TIME,
+                    message.key(),
+                    message.value(),
+                    message.headers(),
+                ),
+            )
         )
+    return found
 
 
 def raise_for(error: KafkaError) -> None:
