@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
+import psycopg
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka.admin import NewPartitions
 from kit.documents import numbered
 from kit.pipeline import Pipeline
 from kit.writing import batch, batch_of, taken, writer_of
@@ -114,6 +119,44 @@ def test_an_owner_that_froze_and_wakes_up_writes_nothing_of_its_former_partition
     assert pipeline.stop(frozen) == 0
     assert pipeline.sums()["inserted"] == 3_100
     assert pipeline.sums()["duplicate"] == 0
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+def test_a_revoke_waits_for_the_batch_in_flight_only_so_long(pipeline: Pipeline, protocol: str) -> None:
+    words = {"group_protocol": protocol, "batch_rows": 100, "shutdown_grace": timedelta(seconds=1)}
+    pipeline.produce(numbered(300))
+    with psycopg.connect(pipeline.database.dsn) as other:
+        other.execute("lock table raw.batches in exclusive mode")
+        first = pipeline.start_consumer(**words)
+        pipeline.wait_for(lambda: "reading_paused" in pipeline.log(first), lambda: "it is not held up")
+        second = pipeline.start_consumer(**words)
+        some = re.compile(r'"change": "assigned", "partitions": \[\d')
+        pipeline.wait_for(lambda: bool(some.search(pipeline.log(second))), lambda: "the second got none")
+    assert "flush_gave_up" in pipeline.log(first)
+    pipeline.wait_until_caught_up()
+    total = pipeline.sums()
+    assert (total.pop("read"), total.pop("inserted")) == (300, 300)
+    assert set(total.values()) == {0}
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+def test_partitions_that_a_topic_gets_are_read_from_their_beginning(pipeline: Pipeline, protocol: str) -> None:
+    client = kafka.admin(pipeline.kafka)
+    three = replace(pipeline.plan.events, name=f"{pipeline.plan.pipeline}-three", partitions=3)
+    kafka.create_topics(client, [three])
+    pipeline.plan = replace(pipeline.plan, events=three)
+    pipeline.produce(numbered(300))
+    consumer = pipeline.start_consumer(group_protocol=protocol)
+    pipeline.wait_until_caught_up()
+    client.create_partitions([NewPartitions(three.name, 6)])[three.name].result(kafka.ADMIN_TIMEOUT_SECONDS)
+    pipeline.plan = replace(pipeline.plan, events=replace(three, partitions=6))
+    for partition in range(6):
+        pipeline.produce(numbered(10, first=300 + 10 * partition), partition=partition)
+    pipeline.wait_until_caught_up()
+    assert pipeline.sums()["inserted"] == 360
+    assert pipeline.sums()["skipped"] == 0
+    assert pipeline.number("select count(*) from raw.offset_moves where partition_id > 2 and next_offset = 0") == 3
+    assert pipeline.stop(consumer) == 0
 
 
 def test_a_consumer_that_is_told_to_stop_writes_what_it_read_and_tells_kafka(pipeline: Pipeline) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -15,6 +17,9 @@ from pulse.settings import ConsumerSettings
 from pulse_consumer.deadletter import DeadLetter, dlq_headers
 
 DELIVERY_TIMEOUT_SECONDS = 30
+# The client counts its own timeout from when it has a record, so it gets a little longer to tell of it.
+LONGEST_SECONDS = DELIVERY_TIMEOUT_SECONDS + 5
+_LOOK_SECONDS = 0.2  # so long a delivery does not notice that it is broken off
 _LARGEST_MESSAGE_BYTES = 1_000_000_000  # librdkafka's own limit
 
 
@@ -33,9 +38,17 @@ class DeadLetterTopic:
             logger=library_log,
         )
         self._producer: Producer | None = None
+        self._broken_off = threading.Event()
+
+    def break_off(self) -> None:
+        """From another thread, for good: a delivery that is under way fails, and so does every later one."""
+        self._broken_off.set()
 
     def deliver(self, letters: Sequence[DeadLetter]) -> None:
-        """Returns once every copy is acknowledged by all in-sync replicas; else KafkaUnavailable."""
+        """Returns once every copy is acknowledged by all in-sync replicas; else KafkaUnavailable.
+
+        Takes LONGEST_SECONDS at most.
+        """
         failures: list[str] = []
 
         def noted(error: KafkaError | None, _message: Message[bytes, bytes]) -> None:
@@ -44,12 +57,14 @@ class DeadLetterTopic:
 
         producer = self._producer = self._producer or Producer(self._config)
         first_seen = dt.datetime.now(dt.UTC).isoformat()
+        deadline = time.monotonic() + LONGEST_SECONDS
+        unsent, waiting = list(reversed(letters)), len(letters)
         try:
-            for letter in letters:
-                self._produce(producer, letter, first_seen, noted)
-            waiting = producer.flush(DELIVERY_TIMEOUT_SECONDS + 5)
+            while waiting and not failures and time.monotonic() < deadline and not self._broken_off.is_set():
+                self._produce(producer, unsent, first_seen, noted)
+                waiting = len(unsent) + producer.flush(_LOOK_SECONDS)
         except KafkaException as failed:
-            waiting, failures = 0, [str(failed)]
+            failures = [str(failed)]
         if waiting or failures:
             self._producer = None
             why = failures[0] if failures else "no acknowledgement in time"
@@ -60,12 +75,14 @@ class DeadLetterTopic:
     def _produce(
         self,
         producer: Producer,
-        letter: DeadLetter,
+        unsent: list[DeadLetter],
         first_seen: str,
         noted: Callable[[KafkaError | None, Message[bytes, bytes]], None],
     ) -> None:
-        headers: list[tuple[str, str | bytes | None]] = [*dlq_headers(letter, self._topics.events, first_seen)]
-        while True:
+        """Hands letters over from the end of the list until it is empty or the client's queue is full."""
+        while unsent:
+            letter = unsent[-1]
+            headers: list[tuple[str, str | bytes | None]] = [*dlq_headers(letter, self._topics.events, first_seen)]
             try:
                 producer.produce(
                     self._topics.dlq,
@@ -75,9 +92,8 @@ class DeadLetterTopic:
                     on_delivery=noted,
                 )
             except BufferError:
-                producer.poll(0.1)
-            else:
                 return
+            unsent.pop()
 
 
 def checked_message_bytes(settings: ConsumerSettings) -> int:

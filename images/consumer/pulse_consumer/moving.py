@@ -34,7 +34,7 @@ class Planned:
     def apply(self) -> None:
         """Sets the offsets; an owner that runs is fenced at its next commit and takes the new ones."""
         with (
-            postgres.connect(self.dsn, "pulse-offsets", lock_timeout="30s") as connection,
+            postgres.connect(self.dsn, "pulse-offsets", **offsets.SESSION) as connection,
             postgres.translating("Setting offsets"),
         ):
             offsets.move(connection, self.source, self.chosen.targets, self.why)

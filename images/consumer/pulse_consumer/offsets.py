@@ -16,6 +16,10 @@ import psycopg
 
 from pulse.errors import Fenced, OffsetsDisagree
 
+# Server settings of a session that takes or sets offsets: it waits no longer than this for a row, and one whose process
+# froze with a row in its hands loses it.
+SESSION = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "10s"}
+
 _TAKE = """
 insert into raw.consumer_offsets as held (consumer_group, topic, partition_id, topic_id, next_offset, epoch)
 values (%(group)s, %(topic)s, %(partition)s, %(topic_id)s, %(low)s, 1)

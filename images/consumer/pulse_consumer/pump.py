@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
@@ -20,12 +20,21 @@ from pulse_consumer.writer import Writer, Written
 
 Result = tuple[Written, float]
 
+# How long the attempt that is under way may still take when the session ends, before it is broken off.
+LAST_ATTEMPT_SECONDS = 3.0
+
 
 class Pump:
-    """At most one batch in flight. `collect` gives its result; an error that no retry cures is raised there."""
+    """At most one batch in flight. `collect` gives its result; an error that no retry cures is raised there.
 
-    def __init__(self, writer: Writer, status: Status, log: structlog.stdlib.BoundLogger) -> None:
+    `break_off` has the attempt that is under way fail soon; it is called from another thread than the attempt's.
+    """
+
+    def __init__(
+        self, writer: Writer, status: Status, log: structlog.stdlib.BoundLogger, break_off: Callable[[], None]
+    ) -> None:
         self._writer = writer
+        self._break_off = break_off
         self._status = status
         self._log = log
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
@@ -59,8 +68,10 @@ class Pump:
         return finished.result()
 
     def close(self) -> None:
-        """Gives up what is not stored after the attempt that is under way."""
+        """Gives up what is not stored after the attempt that is under way, which is broken off if it takes long."""
         self._leaving.set()
+        while not self.wait(LAST_ATTEMPT_SECONDS):
+            self._break_off()  # again and again: between two statements there may be nothing to break off
         self._pool.shutdown(wait=True)
         self._writer.close()
 

@@ -78,7 +78,12 @@ class Session:
             lambda: subscription.check_topic(self._admin, self._source),
         )
         writer.connection()  # before the group gives us partitions that we could not serve
-        self._pump = Pump(writer, status, log)
+
+        def break_off() -> None:
+            dead_letters.break_off()
+            writer.break_off()
+
+        self._pump = Pump(writer, status, log, break_off)
         self._leaving = False
         self._batch = Batch(time.monotonic())
         self._paused = False
@@ -269,7 +274,7 @@ class Session:
             try:
                 log_bounds = subscription.bounds(self._settings.kafka, self._source.topic, numbers)
                 with (
-                    postgres.connect(self._settings.database.dsn, "pulse-consumer", lock_timeout="10s") as connection,
+                    postgres.connect(self._settings.database.dsn, "pulse-consumer", **offsets.SESSION) as connection,
                     postgres.translating("Taking partitions over"),
                 ):
                     return offsets.take(connection, self._source, log_bounds)

@@ -16,6 +16,15 @@ COPY_EVENTS = f"copy raw.events ({_NAMES}) from stdin with (format binary)"
 
 EMPTY_STAGE = "truncate stage"
 
+# Ends the sessions of consumers of this role whose process froze inside a transaction, and with them what they hold.
+# idle_in_transaction_session_timeout misses some of them: to the server a COPY that waits for its client is not idle,
+# and the Flush that psycopg's executemany sends last stops that clock. A role may end its own sessions without a right.
+END_FROZEN = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and usename = current_user and application_name = %s and pid <> pg_backend_pid()
+    and xact_start is not null and wait_event = 'ClientRead' and state_change < now() - make_interval(secs => %s)
+"""
+
 INSERT = f"insert into raw.events ({_NAMES}) select {_NAMES} from stage on conflict (event_id) do nothing"  # noqa: S608
 
 # What the insert left out: staged rows whose event was there before this transaction, or came from another record of

@@ -28,6 +28,8 @@ from pulse_consumer.record import Record
 
 # A revoke waits for the batch in flight, and an outage of the database must not cost the membership.
 MAX_POLL_INTERVAL_MS = 300_000
+# A topic that grows is noticed after this by a member of the classic protocol; librdkafka's own rhythm is five minutes.
+_METADATA_MS = 15_000
 _ENDS_SECONDS = 5.0  # the loop waits for this answer
 _TOPIC_ID_SECONDS = 5.0  # and a batch for this one
 
@@ -55,6 +57,7 @@ def consumer(settings: ConsumerSettings, max_message_bytes: int, library_log: lo
             # The default of one second halves the drain of a backlog: the queue runs dry while the fetcher sleeps.
             fetch_queue_backoff_ms=5,
             fetch_wait_max_ms=100,
+            topic_metadata_refresh_interval_ms=_METADATA_MS,
             fetch_message_max_bytes=max(1_048_576, max_message_bytes),
             queued_min_messages=2 * settings.batch_rows,
             queued_max_messages_kbytes=65_536,

@@ -5,14 +5,18 @@ The writer holds one connection and belongs to one thread. It retries nothing; w
 
 from __future__ import annotations
 
+import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from pulse import VERSION
 from pulse.adapters import postgres
@@ -20,6 +24,7 @@ from pulse.errors import DatabaseUnavailable, DatabaseWrong, Rejection
 from pulse_consumer import failpoints, offsets, statements
 from pulse_consumer.batch import Batch, Part
 from pulse_consumer.deadletter import DeadLetter, ledger_headers
+from pulse_consumer.dlq import LONGEST_SECONDS
 from pulse_consumer.failpoints import Edge
 from pulse_consumer.isolate import isolate
 from pulse_consumer.offsets import Position, Source
@@ -32,14 +37,21 @@ Row = tuple[bytes, Record]
 Deliver = Callable[[Sequence[DeadLetter]], None]
 Check = Callable[[], None]
 
-# The stage and the table meet by key: look the staged ids up, never scan the events of years. No vanished owner may
-# hold its rows for ever.
+_APPLICATION = "pulse-consumer"
+
+# No owner whose process froze may hold its rows for ever. Inside a transaction, only the delivery of dead letters keeps
+# the server waiting for longer than a moment.
+_IDLE_SECONDS = LONGEST_SECONDS + 10
+
+_CANCEL_SECONDS = 2.0  # for a server that is away
+
+# The stage and the table meet by key: look the staged ids up, never scan the events of years.
 _SESSION = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "timezone": "UTC",
-    "idle_in_transaction_session_timeout": "60s",
-    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
+    "lock_timeout": "20s",
 }
 
 
@@ -104,12 +116,15 @@ class Writer:
         self._connection: psycopg.Connection[Any] | None = None
         self._staged = False
         self._optimism = Optimism()
+        self._locked_out = False
 
     def connection(self) -> psycopg.Connection[Any]:
         """The connection, made and checked first if there is none; DatabaseUnavailable or DatabaseWrong."""
         if self._connection is None or self._connection.closed:
-            connection = postgres.connect(self._dsn, "pulse-consumer", **_SESSION)
+            connection = postgres.connect(self._dsn, _APPLICATION, **_SESSION)
             try:
+                if self._locked_out:
+                    connection.execute(statements.END_FROZEN, (_APPLICATION, _IDLE_SECONDS))
                 _check_table(connection)
                 connection.execute(statements.CREATE_STAGE)
                 connection.commit()
@@ -119,7 +134,7 @@ class Writer:
             except DatabaseWrong:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._locked_out = connection, False
         return self._connection
 
     def close(self) -> None:
@@ -127,6 +142,21 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _give_up(self, cause: BaseException | None) -> None:
+        self.close()
+        self._locked_out = isinstance(cause, LockNotAvailable)
+
+    def break_off(self) -> None:
+        """From another thread: the statement that is under way fails, and the connection with it."""
+        connection = self._connection
+        if connection is None:
+            return
+        # Either fails if the attempt ended meanwhile; the server is asked first, as it may be away.
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def write(self, batch: Batch) -> Written:
         """Writes the batch and commits. On any error nothing of it is stored, and the connection is given up.
@@ -140,12 +170,12 @@ class Writer:
                 written = self._write(connection, cursor, batch)
                 failpoints.passed(Edge.ACCOUNTED)
         except psycopg.Error as failed:
-            self.close()
+            self._give_up(failed)
             error = postgres.translated(failed, "Writing a batch")
             # Outside of the rows, nothing that a record says can be at fault.
             raise DatabaseWrong(str(error)) if isinstance(error, Rejection) else error from failed
-        except BaseException:
-            self.close()
+        except BaseException as failed:
+            self._give_up(failed.__cause__)
             raise
         failpoints.passed(Edge.COMMITTED)
         return written

@@ -27,7 +27,7 @@ from pulse_operator.render.topics import topic_settings
 COMPONENT = "consumer"
 HEALTH_PORT = 8080
 HEALTH_PORT_NAME = "health"
-# After the wait for the batch in flight there may be one last attempt to deliver dead letters.
+# After the wait for the batch in flight the group is left, and what is still under way is broken off.
 _LEAVE_SECONDS = 40
 
 
