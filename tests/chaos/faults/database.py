@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+
+from kit import small_disk
+from kit.small_disk import SmallDisk
 
 from chaos.faults.base import Fault
-from chaos.waiting import Broken, wait_for
+from chaos.waiting import wait_for
 from chaos.world import World
-from pulse_local.services import system_user
 
 SPACE = "chaos_full"
 SPACE_MIB = 256
@@ -79,48 +76,17 @@ class DiskFull(Fault):
 
     @classmethod
     def impossible(cls) -> str:
-        asked = ["unshare", "--mount", "true"]
-        if shutil.which(asked[0]) and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
-            return ""
-        return "it needs Linux, and root that may mount a file system"
+        return small_disk.impossible()
 
     def inject(self, world: World) -> None:
-        self._mount = Path(tempfile.mkdtemp(prefix="pulse-chaos-disk-"))
-        _run("mount", "-t", "tmpfs", "-o", f"size={SPACE_MIB}m", "tmpfs", str(self._mount))
-        user = system_user.for_postgres()
-        if user is not None:
-            os.chown(self._mount, user.uid, user.gid)
-        inside = self._mount / "space"
-        inside.mkdir(0o700)
-        if user is not None:
-            os.chown(inside, user.uid, user.gid)
-        world.servers.administer(f"create tablespace {SPACE} location '{inside}'")
-        self._move(world, SPACE)
+        self._disk = SmallDisk(world.database.dsn, SPACE, SPACE_MIB)
+        self._disk.hold_events()
         marks = world.marks()
-        self._fill()
+        self._disk.fill(LEFT_KIB * 1024)
         wait_for(lambda: world.said_since(marks, "53100"), "the full disk was not noticed")
 
-    def heal(self, world: World) -> None:
-        (self._mount / "ballast").unlink(missing_ok=True)
-        self._move(world, "pg_default")
-        world.servers.administer(f"drop tablespace {SPACE}")
-        _run("umount", str(self._mount))
-        self._mount.rmdir()
-
-    def _move(self, world: World, space: str) -> None:
-        with world.connect(autocommit=True) as connection:
-            leaves = connection.execute(
-                "select relid::regclass::text from pg_partition_tree('raw.events') where isleaf"
-            ).fetchall()
-            for (leaf,) in leaves:
-                connection.execute(f"alter table {leaf} set tablespace {space}".encode())
-
-    def _fill(self) -> None:
-        """Leaves less free than the next few batches need."""
-        free = os.statvfs(self._mount)
-        size = free.f_bavail * free.f_frsize - LEFT_KIB * 1024
-        with (self._mount / "ballast").open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+    def heal(self, _world: World) -> None:
+        self._disk.remove()
 
 
 class DatabaseCut(Fault):
@@ -202,12 +168,6 @@ class Maintained(Fault):
     def heal(self, world: World) -> None:
         world.maintain((datetime.now(UTC) - self._back - timedelta(weeks=1)).date())
         world.traffic.clock_ahead_ms = 0
-
-
-def _run(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Broken(f"`{' '.join(words)}` failed: {done.stderr.strip()}")
 
 
 FAULTS: list[type[Fault]] = [
