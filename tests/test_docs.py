@@ -75,6 +75,32 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    for file, name in re.findall(r"`((?:[\w.-]+/)+test_\w+\.py)(?:::(\w+))?", page.read_text(encoding="utf-8")):
+        assert (ROOT / file).exists(), f"{page.name} names {file}"
+        assert f"def {name}" in (ROOT / file).read_text(encoding="utf-8"), f"{page.name} names {file}::{name}"
+
+
+def test_every_guarantee_and_every_way_to_lose_events_names_its_test() -> None:
+    lines = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8").splitlines()
+    rows = [
+        line for line in lines if line.startswith("| ") and not line.startswith(("| --- |", "| guarantee", "| sink"))
+    ]
+    assert len(rows) > 25
+    for row in rows:
+        assert "/test_" in row.split(" | ")[2], row
+        assert "::test_" in row.split(" | ")[2], row
+
+
+def test_a_mutation_that_the_guarantees_name_exists() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8").split("## Where")[0]
+    named = {name for row in text.splitlines() for name in re.findall(r"`([a-z-]+)`", row.rsplit(" | ", 1)[-1])}
+    chaos = (ROOT / "docs" / "chaos.md").read_text(encoding="utf-8")
+    assert named
+    assert sorted(name for name in named if f"| `{name}` |" not in chaos) == []
+
+
 def shell_lines(page: Path) -> Iterator[str]:
     """The lines of the page's shell blocks, comments cut off."""
     for block in re.findall(r"```(?:sh|console|bash)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
