@@ -24,6 +24,7 @@ from pulse_consumer.keeping import partitions as partitioning
 from pulse_consumer.keeping import steps
 from pulse_consumer.keeping.weeks import Week, wanted
 from pulse_consumer.migrate import migrate
+from pulse_consumer.moving import plan_reset
 
 pytestmark = pytest.mark.integration
 
@@ -147,9 +148,10 @@ def test_whoever_does_not_own_the_tables_is_told_so(pipeline: Pipeline) -> None:
         run(pipeline.ingest, since=NOW - MONTH)
 
 
-def test_a_repeat_is_looked_up_in_its_own_partition_alone(migrated: DatabaseSettings) -> None:
+def test_repeats_are_looked_up_in_their_own_partitions_alone(migrated: DatabaseSettings) -> None:
+    """Sixty partitions and a batch of ids without a time: only DEFAULT is asked for them, and this week for one id."""
     run(migrated, since=NOW - 12 * MONTH)
-    store(migrated, [of(NOW)])
+    store(migrated, [of(NOW), *(uuid.UUID(int=2**127 + number) for number in range(5_000))])
     with psycopg.connect(migrated.dsn) as connection:
         connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
         connection.execute(statements.CREATE_STAGE)
@@ -158,7 +160,8 @@ def test_a_repeat_is_looked_up_in_its_own_partition_alone(migrated: DatabaseSett
         plan = connection.execute(("explain (analyze, costs off) " + statements.CLASSIFY).encode()).fetchall()
     scans = [line for (line,) in plan if " on events_" in line]
     assert len(scans) > 50, "the look-up has to be able to reach every partition"
-    assert [Week.of(NOW).table in line for line in scans if "never executed" not in line] == [True]
+    asked = {line.split(" on ")[1].split()[0] for line in scans if "never executed" not in line}
+    assert asked == {Week.of(NOW).table, "events_default"}
 
 
 def test_the_accounts_are_exact_while_partitions_come_and_go_under_a_consumer(pipeline: Pipeline) -> None:
@@ -188,6 +191,32 @@ def test_the_accounts_are_exact_while_partitions_come_and_go_under_a_consumer(pi
     }  # fmt: skip
     assert pipeline.number("select count(*) from raw.events") == events
     assert rounds[0] > 200
+
+
+def test_ids_without_a_time_are_stored_once_whatever_partitions_there_are(pipeline: Pipeline) -> None:
+    """All of the traffic has UUIDv4 ids: it is read, read again, and expires by when it came."""
+    run(pipeline.database, since=NOW - 12 * MONTH)
+    pipeline.produce(
+        document.replace(b'"event_type"', f'"event_id": "{uuid.uuid4()}", "event_type"'.encode())
+        for document in numbered(3_000, with_ids=False)
+    )
+    first = pipeline.start_consumer(batch_rows=500)
+    pipeline.wait_until_caught_up()
+    assert pipeline.stop(first) == 0
+    plan_reset(pipeline.offsets_settings()).apply()
+    again = pipeline.start_consumer(batch_rows=700)
+    pipeline.wait_for(lambda: pipeline.sums()["read"] == 6_000, pipeline.sums)
+    assert pipeline.stop(again) == 0
+    sums = pipeline.sums()
+    assert (sums["inserted"], sums["duplicate"], sums["conflict"], sums["dead"]) == (3_000, 3_000, 0, 0)
+    assert sum(where(pipeline.database).values()) == 3_000
+    assert where(pipeline.database)["events_default"] > 2_900  # one in some thousands begins like a time of this year
+    pipeline.execute("update raw.events set ingested_at = ingested_at - interval '60 days' where kafka_offset % 3 = 0")
+    kept = "select count(*) from raw.events where ingested_at >= now() - interval '30 days'"
+    old = "select count(*) from raw.events_default where ingested_at < now() - interval '30 days'"
+    before, expired = pipeline.number(kept), pipeline.number(old)
+    assert run(pipeline.database, MONTH).expired == expired > 900
+    assert (pipeline.number(kept), pipeline.number(old)) == (before, 0)
 
 
 def test_events_that_wait_for_a_partition_to_be_attached_are_no_dead_letters(pipeline: Pipeline) -> None:
