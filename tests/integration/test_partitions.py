@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,9 +18,10 @@ from kit.keeping import DAY, MONTH, NOW, of, partitions, run, store, where
 from kit.pipeline import PATIENCE_SECONDS, Pipeline
 
 from pulse import locks
+from pulse.adapters import postgres
 from pulse.errors import DatabaseUnavailable, DatabaseWrong, Stop
 from pulse.settings import DatabaseSettings, LogSettings, MaintainSettings
-from pulse_consumer import statements
+from pulse_consumer import statements, writer
 from pulse_consumer.keeping import partitions as partitioning
 from pulse_consumer.keeping import steps
 from pulse_consumer.keeping.weeks import Week, wanted
@@ -148,20 +150,36 @@ def test_whoever_does_not_own_the_tables_is_told_so(pipeline: Pipeline) -> None:
         run(pipeline.ingest, since=NOW - MONTH)
 
 
-def test_repeats_are_looked_up_in_their_own_partitions_alone(migrated: DatabaseSettings) -> None:
-    """Sixty partitions and a batch of ids without a time: only DEFAULT is asked for them, and this week for one id."""
-    run(migrated, since=NOW - 12 * MONTH)
+def classification(connection: psycopg.Connection[Any]) -> list[str]:
+    """How repeats of all that is stored are looked up, and which parts of the plan were used."""
+    connection.execute(statements.CREATE_STAGE)
+    names = statements.COPY_STAGE.split("(")[1].split(")")[0]
+    connection.execute(f"insert into stage ({names}) select {names} from raw.events".encode())
+    plan = connection.execute(("explain (analyze, costs off) " + statements.CLASSIFY).encode()).fetchall()
+    return [line for (line,) in plan if " on events_" in line]
+
+
+@pytest.fixture
+def sixty(migrated: DatabaseSettings) -> DatabaseSettings:
+    """A database with partitions of more than a year, whose events have ids without a time, but for one of today."""
+    run(migrated, since=NOW - 14 * MONTH)
     store(migrated, [of(NOW), *(uuid.UUID(int=2**127 + number) for number in range(5_000))])
-    with psycopg.connect(migrated.dsn) as connection:
-        connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
-        connection.execute(statements.CREATE_STAGE)
-        names = statements.COPY_STAGE.split("(")[1].split(")")[0]
-        connection.execute(f"insert into stage ({names}) select {names} from raw.events".encode())
-        plan = connection.execute(("explain (analyze, costs off) " + statements.CLASSIFY).encode()).fetchall()
-    scans = [line for (line,) in plan if " on events_" in line]
-    assert len(scans) > 50, "the look-up has to be able to reach every partition"
+    return migrated
+
+
+def test_repeats_are_looked_up_in_their_own_partitions_alone(sixty: DatabaseSettings) -> None:
+    with psycopg.connect(sixty.dsn) as connection:
+        scans = classification(connection)
+    assert len(scans) > 60, "the look-up has to be able to reach every partition"
     asked = {line.split(" on ")[1].split()[0] for line in scans if "never executed" not in line}
     assert asked == {Week.of(NOW).table, "events_default"}
+
+
+def test_a_look_up_that_was_planned_while_a_week_was_empty_does_not_scan_it_later(sixty: DatabaseSettings) -> None:
+    with postgres.connect(sixty.dsn, "test", **writer._SESSION) as connection:
+        scans = classification(connection)
+    assert len(scans) > 60
+    assert [line for line in scans if "Seq Scan" in line] == []
 
 
 def test_the_accounts_are_exact_while_partitions_come_and_go_under_a_consumer(pipeline: Pipeline) -> None:

@@ -45,10 +45,14 @@ _IDLE_SECONDS = LONGEST_SECONDS + 10
 
 _CANCEL_SECONDS = 2.0  # for a server that is away
 
-# The stage and the table meet by key: look the staged ids up, never scan the events of years.
+# The stage and the table meet by key: look the staged ids up, never scan the events of years. A plan is kept for many
+# batches, so none may scan a partition because it was empty that day; and what sixty of them make it cost on paper is
+# no reason to compile it.
 _SESSION = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
     "timezone": "UTC",
     "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
     "lock_timeout": "20s",
