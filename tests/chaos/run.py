@@ -105,6 +105,7 @@ def _recovered(world: World, healed: dict[str, float]) -> list[Recovery]:
     wait_for(
         lambda: all(world.pipeline.stored_offsets().get(number, 0) >= end for number, end in ends.items()),
         "what waited in the log when the fault was healed is not stored",
+        progress=world.pipeline.stored_offsets,
     )
     world.check_consumers()
     now = time.monotonic()

@@ -23,7 +23,10 @@ from pulse_local.paths import Paths
 from pulse_local.processes import Process
 from pulse_local.services import jars, kafka, postgres, system_user
 
-SESSION_SECONDS = 4.0  # silence after which the broker gives partitions away (protocol `consumer`)
+SESSION_SECONDS = 6.0  # silence after which the broker gives partitions away (protocol `consumer`)
+# The client waits as long for the answer to a heartbeat. One that is lost with an assignment in it leaves a partition
+# without an owner until the group loses patience with whoever should have given it up, after five minutes.
+HEARTBEAT_SECONDS = 2.0
 
 
 class Servers:
@@ -69,7 +72,7 @@ class Servers:
                 "advertised.listeners": f"PLAINTEXT://{host}:{port},LINK://{host}:{self.kafka_link.port}",
                 "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LINK:PLAINTEXT",
                 "group.consumer.session.timeout.ms": str(int(SESSION_SECONDS * 1000)),
-                "group.consumer.heartbeat.interval.ms": "500",
+                "group.consumer.heartbeat.interval.ms": str(int(HEARTBEAT_SECONDS * 1000)),
             },
         )
         return self.broker

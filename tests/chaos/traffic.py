@@ -28,7 +28,7 @@ USERS = 2_000
 TICK_SECONDS = 0.05
 WITHOUT_ID = 0.1
 OTHER_CONTENT = 0.02
-REFUSED = 0.01
+REFUSED = 0.002
 REFUSED_PAGE = "/refused"  # what the contract takes and the run's database does not
 FLUSH_SECONDS = 120.0
 

@@ -33,11 +33,23 @@ def answer(ask: Callable[[], T], otherwise: str, seconds: float = PATIENCE_SECON
         time.sleep(POLL_SECONDS)
 
 
-def wait_for(condition: Callable[[], bool], otherwise: str, seconds: float = PATIENCE_SECONDS) -> float:
-    """Polls until it is so and returns how long that took. Broken, with `otherwise`, if it does not become so."""
-    started = time.monotonic()
+def wait_for(
+    condition: Callable[[], bool],
+    otherwise: str,
+    seconds: float = PATIENCE_SECONDS,
+    progress: Callable[[], object] = lambda: None,
+) -> float:
+    """Polls until it is so and returns how long that took. Broken, with `otherwise`, if it does not become so.
+
+    What `progress` gives is not held up as long as it changes: a slow machine breaks no promise.
+    """
+    started = moved_at = time.monotonic()
+    seen = answer(progress, otherwise, seconds)
     while not answer(condition, otherwise, seconds):
-        if time.monotonic() - started > seconds:
+        now, found = time.monotonic(), answer(progress, otherwise, seconds)
+        if found != seen:
+            seen, moved_at = found, now
+        if now - moved_at > seconds:
             raise Broken(f"{otherwise}: still so after {seconds:.0f} s")
         time.sleep(POLL_SECONDS)
     return time.monotonic() - started

@@ -27,7 +27,7 @@ from pulse.settings import DatabaseSettings, LogSettings, MaintainSettings
 from pulse_consumer.migrate import migrate
 
 CONSUMERS = 2
-RATE = 150.0
+RATE = 100.0
 CONSUMER_SETTINGS = {
     "PULSE_BATCH_ROWS": "100",
     "PULSE_SHUTDOWN_GRACE": "20s",
@@ -132,7 +132,7 @@ class World:
     def quiet(self) -> None:
         """Pauses the traffic and returns when all that was sent is stored."""
         self.traffic.pause()
-        wait_for(self.pipeline.caught_up, "records wait in the log")
+        wait_for(self.pipeline.caught_up, "records wait in the log", progress=self.pipeline.stored_offsets)
 
     def reset_offsets(self) -> None:
         """`pulse offsets reset --to-beginning --yes`, as a person runs it."""

@@ -161,7 +161,7 @@ class Maintained(Fault):
     subject = "database"
 
     def inject(self, world: World) -> None:
-        self._back = timedelta(weeks=self._rng.randint(10, 100))
+        self._back = timedelta(weeks=self._rng.randint(2, 12))
         world.traffic.clock_ahead_ms = -self._back // MILLISECOND
         wait_for(lambda: world.pipeline.number("select count(*) from raw.events_default") > 0, "none gathers")
 
