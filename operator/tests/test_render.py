@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kit import golden
 from kit.golden import Golden, kinds
@@ -28,14 +28,12 @@ def named(case: Golden, name: str) -> Rendered:
     return replace(case, identity=Identity("web", name, golden.UID)).rendered
 
 
-@settings(deadline=None)
 @given(PIPELINE_NAMES)
 def test_same_input_gives_the_same_bytes(name: str) -> None:
     one, other = (json.dumps(named(EVERYTHING, name).manifests) for _ in range(2))
     assert one == other
 
 
-@settings(deadline=None)
 @given(PIPELINE_NAMES)
 @example("a" * 40)
 def test_every_name_and_label_fits(name: str) -> None:

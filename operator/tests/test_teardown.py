@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kit.evidence import OURS
 
@@ -177,7 +177,6 @@ class Removal:
         assert all(self.left[ref].deleting and not self.finishes(ref.kind) for ref in found.free)
 
 
-@settings(deadline=None)
 @given(
     there=st.sets(st.sampled_from(ALL)),
     vanish=st.dictionaries(st.sampled_from([*map(str, ALL), "Kafka", "Cluster"]), st.integers(0, 20)),

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kit import virtual
 
@@ -242,7 +242,6 @@ def test_a_key_that_is_worked_on_is_not_overdue_however_long_that_takes() -> Non
 EVENTS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20), st.integers(0, 10)), max_size=12)
 
 
-@settings(deadline=None)
 @given(EVENTS, st.integers(1, 3), st.integers(0, 4))
 def test_whatever_happens_is_followed_by_a_look_that_begins_after_it(
     events: list[tuple[str, int, int]], workers: int, seconds: int

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.pipeline import Pipeline
 
@@ -92,7 +92,7 @@ def test_every_column_arrives_as_it_was_packed(pipeline: Pipeline) -> None:
         connection.execute("set timezone = 'UTC'")
         connection.execute(statements.CREATE_STAGE)
 
-        @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=150)
         @given(
             st.lists(st.tuples(events, moments_us, st.integers(0, 2**31 - 1), st.integers(0, 2**63 - 1)), max_size=5)
         )

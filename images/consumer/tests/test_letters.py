@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse.events import EventDecoder
@@ -52,8 +52,6 @@ documents: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 objects = st.dictionaries(st.sampled_from("abc"), documents, max_size=3)
-# How fast a busy machine makes examples up says nothing about patches.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def by_the_letter_of_the_rfc(target: Any, patch: Any) -> Any:
@@ -70,13 +68,11 @@ def by_the_letter_of_the_rfc(target: Any, patch: Any) -> Any:
 
 
 class TestPatches:
-    @unhurried
     @given(objects, objects)
     def test_a_merge_patch_does_what_the_rfc_says(self, target: dict[str, Any], patch: dict[str, Any]) -> None:
         done = Merge(patch).applied(json.dumps(target).encode())
         assert json.loads(done) == by_the_letter_of_the_rfc(target, patch)
 
-    @unhurried
     @given(objects, objects, objects)
     def test_one_patch_does_what_two_do_after_each_other(
         self, target: dict[str, Any], first: dict[str, Any], then: dict[str, Any]

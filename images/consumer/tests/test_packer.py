@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kit import corpus
 
@@ -238,7 +238,7 @@ plain_documents = st.fixed_dictionaries(
 
 
 @needs_native
-@settings(deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1_000)
 @given(plain_documents, st.none() | st.integers(0, 2), st.randoms(use_true_random=False))
 def test_every_plain_document_is_packed_and_gives_the_same_row(
     made: dict[str, Any], indent: int | None, order: random.Random
@@ -250,7 +250,7 @@ def test_every_plain_document_is_packed_and_gives_the_same_row(
 
 
 @needs_native
-@settings(deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1_000)
 @given(spellings, arrivals, st.booleans())
 @example(document(metadata={"price": 0.285}), None, True)
 @example(document(properties={"context": {"created_at": None}}), None, True)
@@ -259,7 +259,7 @@ def test_any_document_gives_the_same_row(value: bytes, kafka_us: int | None, cus
 
 
 @needs_native
-@settings(deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1_000)
 @given(st.sampled_from([case.value for case in corpus.good() if case.value]), st.data())
 def test_a_damaged_document_gives_the_same_row(value: bytes, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(value)))
@@ -271,7 +271,6 @@ def test_a_damaged_document_gives_the_same_row(value: bytes, data: st.DataObject
 
 
 @needs_native
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(corpus.good() + corpus.bad()), max_size=30))
 def test_a_mixed_run_gives_the_same_batch(cases: list[corpus.Case]) -> None:
     records = [record(case.value, offset=offset) for offset, case in enumerate(cases)]

@@ -247,7 +247,7 @@ class ForwardOnlyEvents(ForwardOnly):
         """Not looked at."""
 
 
-CHECKS = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+CHECKS = settings(max_examples=60, stateful_step_count=40, suppress_health_check=list(HealthCheck))
 TestOffsets = Offsets.TestCase
 TestOffsets.settings = CHECKS
 
