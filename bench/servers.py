@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pulse.settings import CommandSettings
 from pulse_local import ports
-from pulse_local.paths import Paths, paths_from
+from pulse_local.paths import Paths
 from pulse_local.processes import Process
+from pulse_local.scratch import throw_away_paths
 from pulse_local.services import jars, kafka, postgres
 
 
@@ -31,15 +28,8 @@ class Home:
 @contextmanager
 def a_home() -> Iterator[Home]:
     """A throw-away home."""
-    directory = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
-    directory.chmod(0o755)  # root's Postgres runs as another user
-    command = CommandSettings(home=str(directory), cache=os.environ.get("PULSE_CACHE", ""))
-    paths = paths_from(command, os.environ, is_root=os.geteuid() == 0)
-    paths.cache.mkdir(parents=True, exist_ok=True)
-    try:
+    with throw_away_paths("bench") as paths:
         yield Home(paths)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

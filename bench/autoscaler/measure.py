@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 from bench.autoscaler.constants import PARTITIONS
+from bench.servers import a_broker, a_database, a_home
 from kit.documents import numbered
 from kit.pipeline import Pipeline
 from psycopg.conninfo import make_conninfo
@@ -29,12 +28,9 @@ from psycopg.conninfo import make_conninfo
 from pulse.adapters import kafka as kafka_adapter
 from pulse.names import database_roles
 from pulse.plan import plan
-from pulse.settings import CommandSettings, DatabaseSettings
+from pulse.settings import DatabaseSettings
 from pulse_consumer.migrate import migrate
-from pulse_local import ports
-from pulse_local.paths import paths_from
-from pulse_local.processes import Process
-from pulse_local.services import jars, kafka, postgres
+from pulse_local.services import kafka, postgres
 
 PHASE_SECONDS = 8.0
 SETTLE_SECONDS = 3.0  # of each phase: not counted as its rate
@@ -47,31 +43,12 @@ Look = tuple[float, dict[int, int]]  # time, stored offset by partition
 @contextmanager
 def a_pipeline() -> Iterator[Pipeline]:
     """A throw-away broker and database, migrated, without a consumer."""
-    home = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
-    home.chmod(0o755)  # root's Postgres runs as another user
-    command = CommandSettings(home=str(home), cache=os.environ.get("PULSE_CACHE", ""))
-    paths = paths_from(command, os.environ, is_root=os.geteuid() == 0)
-    paths.cache.mkdir(parents=True, exist_ok=True)
-    brokers: list[Process] = []
-    servers: list[Process] = []
-    pipeline: Pipeline | None = None
-    try:
-        found = jars.ensure_jars(paths.cache, jars.locked_jars(), print)
-        log = home / "kafka.log"
-        broker = kafka.start(paths.kafka, log, found, ports.free_port(), ports.free_port(), on_start=brokers.append)
-        server = postgres.start(
-            paths.postgres, home / "postgres.log", paths.cache, ports.free_port(), on_start=servers.append
-        )
-        pipeline = _pipeline(broker, server, home)
-        yield pipeline
-    finally:
-        if pipeline:
+    with a_home() as home, a_broker(home) as broker, a_database(home) as server:
+        pipeline = _pipeline(broker, server, home.scratch)
+        try:
+            yield pipeline
+        finally:
             pipeline.close()
-        for process in brokers:
-            kafka.stop(process)
-        for process in servers:
-            postgres.stop(process)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _pipeline(broker: kafka.Broker, server: postgres.Server, home: Path) -> Pipeline:

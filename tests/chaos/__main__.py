@@ -22,13 +22,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from kit.guardian import Guardian
-from kit.servers import throw_away_paths
 
 from chaos.faults import FAULTS, KINDS
 from chaos.report import document, failure, progress, summary
 from chaos.run import Result, one_run
 from chaos.schedule import FAULTS_PER_RUN, Schedule, schedule
 from chaos.servers import Servers
+from pulse_local.scratch import throw_away_paths
 
 INTERRUPTED = 130
 
@@ -80,7 +80,7 @@ def campaign(plans: Sequence[Schedule], logs: Path, minutes: float = math.inf) -
     guardian = Guardian()
     try:
         while left and time.monotonic() <= deadline:
-            with throw_away_paths() as paths, closing(Servers(paths, guardian)) as servers:
+            with throw_away_paths("chaos") as paths, closing(Servers(paths, guardian)) as servers:
                 broken = False
                 while left and time.monotonic() <= deadline and not broken:
                     result = _logged_run(servers, left.popleft(), logs)

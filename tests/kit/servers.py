@@ -6,12 +6,8 @@ session whatever happens, a kill of the test run included.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -20,32 +16,19 @@ import pytest
 from kit.guardian import Guardian
 from pulse.adapters import kafka as kafka_adapter
 from pulse.plan import Plan, plan
-from pulse.settings import CommandSettings, DatabaseSettings
+from pulse.settings import DatabaseSettings
 from pulse_local import ports
-from pulse_local.paths import Paths, paths_from
+from pulse_local.paths import Paths
+from pulse_local.scratch import throw_away_paths
 from pulse_local.services import jars, kafka, postgres
 
 MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 
 
-@contextmanager
-def throw_away_paths() -> Iterator[Paths]:
-    """A throw-away home for servers, and the cache that all runs share."""
-    home = Path(tempfile.mkdtemp(prefix="pulse-tests-"))
-    home.chmod(0o755)  # root's Postgres runs as another user
-    settings = CommandSettings(home=str(home), cache=os.environ.get("PULSE_CACHE", ""))
-    paths = paths_from(settings, os.environ, is_root=os.geteuid() == 0)
-    paths.cache.mkdir(parents=True, exist_ok=True)
-    try:
-        yield paths
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def server_paths() -> Iterator[Paths]:
     """The home of the session's servers."""
-    with throw_away_paths() as paths:
+    with throw_away_paths("tests") as paths:
         yield paths
 
 
