@@ -67,7 +67,7 @@ def test_a_partition_is_like_the_table_and_every_id_stays_unique(migrated: Datab
             "from pg_class where oid = %s::regclass",
             (f"raw.{Week.of(moment).table}",),
         ).fetchone() or (0, [])
-    assert indexes == 4
+    assert indexes == 3
     assert "autovacuum_vacuum_insert_scale_factor=0" in options
 
 

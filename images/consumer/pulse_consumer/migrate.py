@@ -58,6 +58,7 @@ grant select on ops.migrations, ops.pipeline, ops.retention to {ingest}, {transf
 grant usage, create on schema staging, intermediate, marts to {transform};
 grant usage on schema marts to {reader};
 grant select, insert, update on ops.dbt_runs, ops.dbt_results, ops.dbt_offsets to {transform};
+grant select, insert, update, delete on ops.dbt_positions to {transform};
 grant select on ops.dbt_runs, ops.dbt_results to {reader};
 alter default privileges for role {transform} in schema marts grant select on tables to {reader};
 grant select on all tables in schema marts to {reader};
