@@ -57,6 +57,24 @@ def test_after_a_failure_it_is_tried_again_once_a_batch_was_all_new(pipeline: Pi
     assert ways == [True, False, False, True, True]
 
 
+def test_while_a_log_is_read_again_new_events_are_still_found_among_the_known_ones(
+    pipeline: Pipeline, writer: Writer
+) -> None:
+    mine = taken(pipeline)
+    events = [value for value in numbered(12) if b"event_id" in value]
+    other = events[1].replace(b'"user-', b'"other-')
+    assert other != events[1]
+    writer.write(batch_of(mine, 0, events[:4]))
+    again = [writer.write(batch_of(mine, first, events[:4])).counts[0] for first in (4, 8)]
+    mixed = writer.write(batch_of(mine, 12, [events[0], events[4], events[4], other, b"bad"]))
+    alone = writer.write(batch_of(mine, 17, [events[0], other]))
+    assert again == [Counts(duplicate=4)] * 2
+    assert mixed.counts == {0: Counts(inserted=1, duplicate=2, conflict=1, dead=1)}
+    assert alone.counts == {0: Counts(duplicate=1, conflict=1)}
+    assert stored(pipeline) == [(number, 1) for number in (0, 1, 2, 3, 13)]
+    assert pipeline.rows("select kafka_offset from raw.event_conflicts order by 1") == [(15,), (18,)]
+
+
 def test_nothing_of_a_batch_stays_when_its_copy_went_well_and_the_rest_did_not(pipeline: Pipeline) -> None:
     def undelivered(_letters: object) -> None:
         raise RuntimeError("the dead letters went nowhere")

@@ -27,9 +27,10 @@ where datname = current_database() and usename = current_user and application_na
 
 INSERT = f"insert into raw.events ({_NAMES}) select {_NAMES} from stage on conflict (event_id) do nothing"  # noqa: S608
 
-# What the insert left out: staged rows whose event was there before this transaction, or came from another record of
-# it. The same fingerprint is a repeat; another one is a conflict, which is kept beside the first. The lateral look-up,
-# which `offset 0` keeps from being flattened, goes id by id and so touches the one partition that can hold it.
+# What the insert leaves out, asked before it or after it: staged rows whose event was there before this transaction, or
+# came from another record of it. The same fingerprint is a repeat; another one is a conflict, which is kept beside the
+# first. The lateral look-up, which `offset 0` keeps from being flattened, goes id by id and touches the one partition
+# that can hold it.
 CLASSIFY = """
 with left_out as (
     select stage.*, held.fingerprint = stage.fingerprint as repeats

@@ -26,8 +26,10 @@ from pulse.settings import ConsumerSettings, KafkaSettings
 from pulse_consumer.offsets import Bounds, Source
 from pulse_consumer.record import Record
 
-# A revoke waits for the batch in flight, and an outage of the database must not cost the membership.
-MAX_POLL_INTERVAL_MS = 300_000
+# A revoke waits for the batch in flight, and an outage of the database must not cost the membership: taking partitions
+# over may try for a minute. A member that has lost an assignment on the way keeps its partitions from all others for so
+# long.
+MAX_POLL_INTERVAL_MS = 120_000
 # A topic that grows is noticed after this by a member of the classic protocol; librdkafka's own rhythm is five minutes.
 _METADATA_MS = 15_000
 _ENDS_SECONDS = 5.0  # the loop waits for this answer

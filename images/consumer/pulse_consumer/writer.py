@@ -119,6 +119,7 @@ class Writer:
         self._check_topic = check_topic
         self._connection: psycopg.Connection[Any] | None = None
         self._staged = False
+        self._nothing_new = False
         self._optimism = Optimism()
         self._locked_out = False
 
@@ -259,14 +260,15 @@ class Writer:
                 cursor.execute(statements.EMPTY_STAGE)
             self._staged = True
             _copy(cursor, statements.COPY_STAGE, (row for row, _ in rows))
+            if self._nothing_new:
+                # While a log is read again, to look the events up is all there is to do.
+                counts = _classified(cursor, rows)
+                if not any(each.inserted for each in counts.values()):
+                    return counts
             cursor.execute(statements.INSERT)
             inserted = cursor.rowcount
-            counts = {
-                partition: Counts(inserted=count)
-                for partition, count in Counter(record.partition for _, record in rows).items()
-            }
-            if inserted < len(rows):
-                _classify(cursor, counts)
+            self._nothing_new = inserted == 0
+            counts = _classified(cursor, rows) if inserted < len(rows) else _new(rows)
             confirmed = sum(each.inserted for each in counts.values())
             if confirmed != inserted:
                 raise DatabaseUnavailable(
@@ -346,12 +348,21 @@ def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Iterable[bytes]) ->
     failpoints.passed(Edge.COPIED)
 
 
-def _classify(cursor: psycopg.Cursor[Any], counts: dict[int, Counts]) -> None:
+def _new(rows: Sequence[Row]) -> dict[int, Counts]:
+    """The rows by partition, each of them as a new event."""
+    per_partition = Counter(record.partition for _, record in rows)
+    return {partition: Counts(inserted=count) for partition, count in per_partition.items()}
+
+
+def _classified(cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> dict[int, Counts]:
+    """The staged rows by partition: repeats and conflicts are those whose event is in the table, the rest is new."""
+    counts = _new(rows)
     cursor.execute(statements.CLASSIFY)
     for partition, duplicate, conflict in cursor.fetchall():
         held = counts[partition]
         held.inserted -= duplicate + conflict
         held.duplicate, held.conflict = duplicate, conflict
+    return counts
 
 
 def _check_table(connection: psycopg.Connection[Any]) -> None:
