@@ -1,3 +1,5 @@
+{{ config(tags=['whole']) }}
+
 -- The running sums of the engagement mart agree with a plain count.
 with
 

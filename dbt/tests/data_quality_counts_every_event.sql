@@ -1,3 +1,5 @@
+{{ config(tags=['whole']) }}
+
 -- No event is left out of the count of arrivals, whatever its flags are.
 with
 

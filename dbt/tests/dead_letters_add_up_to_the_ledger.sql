@@ -1,3 +1,5 @@
+{{ config(tags=['whole']) }}
+
 -- Every dead letter is in the mart, under its class.
 with
 

@@ -1,10 +1,12 @@
+{{ config(tags=['whole']) }}
+
 -- Each session is left once.
 with
 
 exits as (
 
     select coalesce(sum(transitions) filter (where next_event_type = '(exit)'), 0) as sessions
-    from {{ ref('fct_next_steps') }}
+    from {{ ref('fct_next_steps_daily') }}
 
 ),
 

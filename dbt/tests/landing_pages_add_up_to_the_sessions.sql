@@ -1,3 +1,5 @@
+{{ config(tags=['whole']) }}
+
 -- Each session lands once, bounces at most once and converts at most once.
 with
 
@@ -7,7 +9,7 @@ pages as (
         coalesce(sum(sessions), 0) as sessions,
         coalesce(sum(bounces), 0) as bounces,
         coalesce(sum(conversions), 0) as conversions
-    from {{ ref('fct_landing_pages') }}
+    from {{ ref('fct_landing_pages_daily') }}
 
 ),
 

@@ -1,4 +1,5 @@
--- A session is over before the user's next one begins, and it lasts less than 24 hours.
+-- A session is over before the user's next one begins, and it lasts less than 24 hours. An incremental run looks at the users
+-- whom it has touched.
 with
 
 sessions as (
@@ -7,6 +8,9 @@ sessions as (
         *,
         lead(started_at) over (partition by user_id order by started_at) as next_started_at
     from {{ ref('fct_sessions') }}
+    {%- if not flags.FULL_REFRESH %}
+    where user_id in (select touched.user_id from {{ ref('int_touched_chains') }} as touched)
+    {%- endif %}
 
 )
 

@@ -1,42 +1,46 @@
+{{ config(
+    materialized='incremental',
+    pre_hook=[
+        "{{ delete_stale('stale.user_id = touched.user_id', using=ref('int_new_events')) }}",
+        "{{ delete_stale('stale.user_id = touched.anonymous_id', using=ref('int_new_events')) }}",
+        "{{ delete_stale(
+            \"stale.visitor_id = touched.user_id and touched.started_at = '-infinity'\", using=ref('int_touched_chains')
+        ) }}",
+    ],
+    indexes=[{'columns': ['user_id'], 'unique': true}],
+) }}
+
 -- A visitor who signs in goes on under another user_id; the anonymous id that both share says so. Of several users
 -- seen with one anonymous id the last one wins. One hop only: nobody becomes somebody else by way of a third.
+-- An incremental run fills in who is missing: those whom it has deleted, and those who are new.
 with
 
-events as (
+users as (
 
-    select * from {{ ref('int_events_counted') }}
-
-),
-
-identities as (
-
-    select
-        user_id,
-        min(event_timestamp) as first_seen_at,
-        max(event_timestamp) as last_seen_at,
-        count(distinct anonymous_id) as anonymous_ids
-    from events
-    group by user_id
-
-),
-
-signed_in as (
-
-    select distinct on (anonymous_id)
-        anonymous_id,
-        user_id
-    from events
-    where anonymous_id <> user_id
-    order by anonymous_id, event_timestamp desc, event_id desc
+    select * from {{ ref('int_users') }} as users
+    {%- if is_incremental() %}
+    where not exists (select 1 from {{ this }} as known where known.user_id = users.user_id)
+    {%- endif %}
 
 )
 
 select
-    identities.user_id,
-    coalesce(signed_in.user_id, identities.user_id) as visitor_id,
+    users.user_id,
+    coalesce(signed_in.user_id, users.user_id) as visitor_id,
     signed_in.user_id is not null as is_stitched,
-    identities.anonymous_ids,
-    identities.first_seen_at,
-    identities.last_seen_at
-from identities
-left join signed_in on identities.user_id = signed_in.anonymous_id
+    seen_with.anonymous_ids,
+    users.first_seen_at,
+    users.last_seen_at
+from users
+left join lateral (
+    select identities.user_id
+    from {{ ref('int_identities') }} as identities
+    where identities.anonymous_id = users.user_id and identities.user_id <> users.user_id
+    order by identities.last_event_at desc, identities.last_event_id desc
+    limit 1
+) as signed_in on true
+cross join lateral (
+    select count(*) as anonymous_ids
+    from {{ ref('int_identities') }} as identities
+    where identities.user_id = users.user_id
+) as seen_with

@@ -3,16 +3,16 @@ with
 arrivals as (
 
     select
-        {{ reporting_date('arrived_at') }} as arrival_date,
-        count(*) as events,
-        count(*) filter (where is_late) as late_events,
-        count(*) filter (where is_future) as future_events,
-        count(*) filter (where is_bot) as bot_events,
-        count(*) filter (where is_custom) as custom_events,
-        count(*) filter (where is_step_mismatch) as step_mismatches,
-        count(*) filter (where not is_kafka_clock_trusted) as untrusted_clock_events,
-        max(kafka_timestamp) as newest_kafka_timestamp
-    from {{ ref('stg_events') }}
+        arrival_date,
+        sum(events)::bigint as events,
+        sum(late_events)::bigint as late_events,
+        sum(future_events)::bigint as future_events,
+        sum(bot_events)::bigint as bot_events,
+        sum(custom_events)::bigint as custom_events,
+        sum(step_mismatches)::bigint as step_mismatches,
+        sum(untrusted_clock_events)::bigint as untrusted_clock_events,
+        max(newest_kafka_timestamp) as newest_kafka_timestamp
+    from {{ ref('int_arrivals') }}
     group by 1
 
 ),

@@ -1,20 +1,62 @@
 -- Exact rolling actives in one pass. A user active on day d and next on day n belongs to the window of w days on each
 -- of the days d ... min(n, d + w) - 1: one more from d on, one less from min(n, d + w) on. The running sum of these
 -- changes over all days is the number of users in the window.
+-- An active day changes no day before it, so an incremental run begins with the first day that is touched, and reads as far
+-- before it as the longest window reaches. Whoever was active earlier has left every window by then.
+{{ config(
+    materialized='incremental',
+    pre_hook=[
+        "{{ delete_stale(
+            'stale.activity_date >= (select min(activity_date) from ' ~ ref('int_touched_days') ~ ')'
+        ) }}",
+        "{{ delete_stale(
+            'not exists (select from ' ~ ref('int_days') ~ ' as days where days.activity_date = stale.activity_date)'
+        ) }}",
+    ],
+) }}
+
 with
+
+all_days as (
+
+    select * from {{ ref('int_days') }}
+
+),
+
+missing_days as (
+
+    select *
+    from all_days
+    {%- if is_incremental() %}
+    where not exists (select 1 from {{ this }} as known where known.activity_date = all_days.activity_date)
+    {%- endif %}
+
+),
+
+first_missing as (
+
+    select min(activity_date) as activity_date from missing_days
+
+),
 
 days as (
 
-    select * from {{ ref('int_days') }}
+    select all_days.*
+    from all_days
+    cross join first_missing
+    where all_days.activity_date > first_missing.activity_date - 30
 
 ),
 
 actives as (
 
     select
-        activity_date,
-        lead(activity_date) over (partition by user_id order by activity_date) as next_activity_date
-    from {{ ref('int_user_days') }}
+        user_days.activity_date,
+        lead(user_days.activity_date) over (
+            partition by user_days.user_id order by user_days.activity_date
+        ) as next_activity_date
+    from {{ ref('int_user_days') }} as user_days
+    where user_days.activity_date > (select first_missing.activity_date - 30 from first_missing)
 
 ),
 
@@ -81,3 +123,4 @@ select
     {{ percent('dau', 'mau') }}::numeric(5, 2) as stickiness,
     day_number >= 29 as is_full_window
 from running
+where activity_date in (select missing_days.activity_date from missing_days)

@@ -5,12 +5,27 @@
     ('checkout_to_payment', 4, 3),
     ('overall', 4, 0),
 ] -%}
+{{ config(
+    materialized='incremental',
+    pre_hook=[
+        "{{ delete_touched_days('activity_date') }}",
+        "{{ delete_stale(
+            'not exists (select from ' ~ ref('int_days') ~ ' as days where days.activity_date = stale.activity_date)'
+        ) }}",
+    ],
+) }}
 
 with
 
+-- In an incremental run those that are missing: what this run has touched was deleted, and days may have come before the first
+-- or behind the last.
 days as (
 
-    select * from {{ ref('int_days') }}
+    select *
+    from {{ ref('int_days') }} as days
+    {%- if is_incremental() %}
+    where not exists (select 1 from {{ this }} as known where known.activity_date = days.activity_date)
+    {%- endif %}
 
 ),
 
@@ -22,6 +37,7 @@ users as (
         count(*) filter (where furthest_step >= {{ step }}) as users_step_{{ step }}
         {%- endfor %}
     from {{ ref('int_user_days') }}
+    where activity_date in (select days.activity_date from days)
     group by activity_date
 
 ),
@@ -34,6 +50,7 @@ sessions as (
         count(*) filter (where ordered_step >= {{ step }}) as ordered_sessions_step_{{ step }}
         {%- endfor %}
     from {{ ref('fct_sessions') }}
+    where session_date in (select days.activity_date from days)
     group by session_date
 
 ),

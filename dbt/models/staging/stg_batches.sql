@@ -6,9 +6,9 @@ batches as (
 
 ),
 
-upper_offsets as (
+offset_window as (
 
-    select * from {{ ref('stg_upper_offsets') }}
+    select * from {{ ref('stg_offset_window') }}
 
 ),
 
@@ -16,11 +16,11 @@ in_reach as (
 
     select batches.*
     from batches
-    inner join upper_offsets
+    inner join offset_window
         on
-            batches.topic_id = upper_offsets.topic_id
-            and batches.partition_id = upper_offsets.partition_id
-            and batches.next_offset <= upper_offsets.upper_offset
+            batches.topic_id = offset_window.topic_id
+            and batches.partition_id = offset_window.partition_id
+            and batches.next_offset <= offset_window.upper_offset
 
 )
 

@@ -6,9 +6,9 @@ dead_letters as (
 
 ),
 
-upper_offsets as (
+offset_window as (
 
-    select * from {{ ref('stg_upper_offsets') }}
+    select * from {{ ref('stg_offset_window') }}
 
 ),
 
@@ -16,11 +16,11 @@ in_reach as (
 
     select dead_letters.*
     from dead_letters
-    inner join upper_offsets
+    inner join offset_window
         on
-            dead_letters.topic_id = upper_offsets.topic_id
-            and dead_letters.partition_id = upper_offsets.partition_id
-            and dead_letters.kafka_offset < upper_offsets.upper_offset
+            dead_letters.topic_id = offset_window.topic_id
+            and dead_letters.partition_id = offset_window.partition_id
+            and dead_letters.kafka_offset < offset_window.upper_offset
 
 )
 

@@ -6,21 +6,25 @@ events as (
 
 ),
 
-upper_offsets as (
+offset_window as (
 
-    select * from {{ ref('stg_upper_offsets') }}
+    select * from {{ ref('stg_offset_window') }}
 
 ),
 
 in_reach as (
 
-    select events.*
-    from events
-    inner join upper_offsets
+    select
+        events.*,
+        events.properties -> 'context' as context,
+        offset_window.lower_offset,
+        offset_window.read_from
+    from offset_window
+    inner join events
         on
-            events.topic_id = upper_offsets.topic_id
-            and events.kafka_partition = upper_offsets.partition_id
-            and events.kafka_offset < upper_offsets.upper_offset
+            offset_window.topic_id = events.topic_id
+            and offset_window.partition_id = events.kafka_partition
+            and offset_window.upper_offset > events.kafka_offset
 
 ),
 
@@ -46,11 +50,20 @@ select
     arrived_at,
     kafka_timestamp,
     kafka_timestamp_trusted as is_kafka_clock_trusted,
+    topic_id,
+    kafka_partition as partition_id,
+    kafka_offset,
+    lower_offset,
+    read_from,
     page,
     product_id,
     category,
     price,
     search_query,
+    {{ host_of("context ->> 'referrer'") }} as referrer,
+    nullif(context -> 'utm' ->> 'source', '') as utm_source,
+    nullif(context -> 'utm' ->> 'medium', '') as utm_medium,
+    nullif(context -> 'utm' ->> 'campaign', '') as utm_campaign,
     case
         when is_known_type
             then coalesce(funnel_step_index, {{ event_type_step('event_type') }})
@@ -59,7 +72,7 @@ select
     case when is_arrival_trusted then arrived_at - event_timestamp > {{ seconds(var('late_after_seconds')) }} end
         as is_late,
     event_timestamp - arrived_at > {{ seconds(var('future_after_seconds')) }} as is_future,
-    coalesce(lower(properties -> 'context' ->> 'is_bot') = 'true', false) as is_bot,
+    coalesce(lower(context ->> 'is_bot') = 'true', false) as is_bot,
     is_known_type
     and funnel_step_index is not null
     and funnel_step_index is distinct from {{ event_type_step('event_type') }} as is_step_mismatch

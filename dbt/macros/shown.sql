@@ -1,0 +1,4 @@
+{#- A value as the marts group by it: events without one share one group. -#}
+{% macro shown(value) -%}
+    coalesce({{ value }}, '(none)')
+{%- endmacro %}

@@ -1,0 +1,19 @@
+{{ config(materialized='table', pre_hook="{{ by_index() }}") }}
+
+-- A conversion is credited to the user's first session too, and that one may have become another.
+with
+
+users as (
+
+    select distinct user_id from {{ ref('int_touched_chains') }}
+
+)
+
+select activity_date from {{ ref('int_touched_days') }}
+
+union
+
+select sessions.session_date as activity_date
+from users
+inner join {{ ref('fct_sessions') }} as sessions on users.user_id = sessions.user_id
+where sessions.is_converted

@@ -1,0 +1,86 @@
+-- depends_on: {{ ref('fct_sessions') }}
+{{ config(
+    materialized='incremental',
+    pre_hook=["{{ by_index() }}", "{{ delete_touched_days('session_date') }}"],
+) }}
+
+with
+
+{% if is_incremental() -%}
+sessions as (
+
+    select
+        sessions.user_id,
+        sessions.started_at,
+        sessions.ended_at,
+        sessions.session_date
+    from {{ ref('int_touched_days') }} as touched
+    inner join {{ ref('fct_sessions') }} as sessions on touched.activity_date = sessions.session_date
+
+),
+{%- endif %}
+
+events as (
+
+    select
+        {% if is_incremental() -%}
+        sessions.session_date,
+        {%- else -%}
+        {{ reporting_date('min(sessionized.event_timestamp) over (partition by sessionized.session_id)') }}
+            as session_date,
+        {%- endif %}
+        sessionized.session_id,
+        sessionized.event_number,
+        sessionized.is_last_event,
+        sessionized.event_type,
+        {{ shown_page('sessionized.page') }} as page
+    from {{ ref('int_events_sessionized') }} as sessionized
+    {%- if is_incremental() %}
+    inner join sessions
+        on
+            sessionized.user_id = sessions.user_id
+            and sessionized.event_timestamp between sessions.started_at and sessions.ended_at
+    {%- else %}
+    where sessionized.session_id is not null
+    {%- endif %}
+
+),
+
+steps as (
+
+    select
+        session_date,
+        event_type as from_event_type,
+        page as from_page,
+        case when is_last_event then '(exit)' else lead(event_type) over session_events end as next_event_type,
+        case when is_last_event then '(exit)' else lead(page) over session_events end as next_page
+    from events
+    window session_events as (partition by session_id order by event_number)
+
+),
+
+transitions as (
+
+    select
+        session_date,
+        from_event_type,
+        from_page,
+        next_event_type,
+        next_page,
+        count(*) as transitions
+    from steps
+    group by session_date, from_event_type, from_page, next_event_type, next_page
+
+)
+
+select
+    session_date,
+    from_event_type,
+    from_page,
+    next_event_type,
+    next_page,
+    transitions,
+    {{ percent(
+        'transitions', 'sum(transitions) over (partition by session_date, from_event_type, from_page)'
+    ) }}::numeric(5, 2) as share
+from transitions
