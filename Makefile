@@ -33,8 +33,9 @@ lock: ## resolve the dependencies again and write requirements.lock
 format: setup ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-lint: setup ## ruff
+lint: setup ## ruff, and sqlfluff for the SQL of dbt
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	cd dbt && ../$(BIN)/sqlfluff lint --disable-progress-bar --nocolor models tests macros
 
 types: setup ## mypy strict
 	$(BIN)/mypy

@@ -11,7 +11,9 @@ steps as (
 
 events as (
 
-    select count(*) as events from {{ ref('int_events_sessionized') }} where session_id is not null
+    select count(*) as events
+    from {{ ref('int_events_sessionized') }}
+    where session_id is not null
 
 )
 

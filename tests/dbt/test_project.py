@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,6 +91,42 @@ def test_a_model_says_what_one_row_is_and_what_every_column_means(path: Path) ->
     assert model["name"] == path.stem
     assert model["description"].startswith("One row per ")
     assert [column["name"] for column in model["columns"] if not column.get("description")] == []
+
+
+def test_the_project_keeps_its_rules(tmp_path: Path) -> None:
+    """Those of dbt/dbt-bouncer.yml: who reads whom, that everything is described, keyed and tested."""
+    parsed = subprocess.run(
+        [
+            *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse"),
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--no-use-colors"),
+            *("--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
+        ],
+        env={**os.environ, "PGHOST": "unused", "PGUSER": "unused", "PGDATABASE": "unused"},
+        capture_output=True,
+        text=True,
+        timeout=warehouse.RUN_SECONDS,
+        check=False,
+    )
+    assert parsed.returncode == 0, parsed.stdout
+    shutil.copy(PROJECT / "dbt-bouncer.yml", tmp_path)
+    judged = subprocess.run(
+        [Path(sys.executable).with_name("dbt-bouncer"), "run", "--config-file", "dbt-bouncer.yml"],
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=warehouse.RUN_SECONDS,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert "All checks passed" in judged.stdout + judged.stderr
+
+
+def test_the_freshness_of_the_events_is_that_of_kafkas_clock() -> None:
+    (raw,) = (source for source in _yaml(PROJECT / "models/staging/_sources.yml")["sources"] if source["name"] == "raw")
+    (events,) = (table for table in raw["tables"] if table["name"] == "events")
+    assert events["loaded_at_field"] == "kafka_timestamp"
+    assert set(events["config"]["freshness"]) >= {"warn_after", "error_after"}
 
 
 def test_the_project_knows_the_event_types_of_the_contract_and_the_settings() -> None:

@@ -53,9 +53,10 @@ users as (
     from (select distinct user_id from new_days) as new_users
     left join lateral (
         -- Of a user in quarantine all rows say so.
-        select quarantined_by_run
+        select known.quarantined_by_run
         from {{ this }} as known
         where known.user_id = new_users.user_id
+        order by known.event_timestamp
         limit 1
     ) as state on true
 
@@ -85,7 +86,7 @@ busy_days as (
 -- An event that is read again counts once.
 newly_quarantined as (
 
-    select distinct busy_days.user_id
+    select busy_days.user_id
     from busy_days
     cross join lateral (
         select known.event_id
@@ -141,17 +142,23 @@ touched_chains as (
 
 known_events as (
 
-    select {% for column in columns %}known.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    select
+        {% for column in columns -%}
+        known.{{ column }}{{ ',' if not loop.last }}
+        {% endfor -%}
     from touched_chains
     inner join {{ this }} as known
         on
             touched_chains.user_id = known.user_id
             and known.event_timestamp between touched_chains.chain_started_at and touched_chains.chain_ended_at
-    where not exists (select 1 from newly_quarantined where newly_quarantined.user_id = known.user_id)
+    where known.user_id not in (select newly_quarantined.user_id from newly_quarantined)
 
     union all
 
-    select {% for column in columns %}known.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    select
+        {% for column in columns -%}
+        known.{{ column }}{{ ',' if not loop.last }}
+        {% endfor -%}
     from newly_quarantined
     inner join {{ this }} as known on newly_quarantined.user_id = known.user_id
 
@@ -192,7 +199,7 @@ sessionable as (
 
     select events.*
     from events
-    where not exists (select 1 from quarantined where quarantined.user_id = events.user_id)
+    where events.user_id not in (select quarantined.user_id from quarantined)
 
 ),
 

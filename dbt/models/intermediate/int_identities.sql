@@ -35,6 +35,15 @@ new_events as (
 
 ),
 
+pairs as (
+
+    select distinct
+        anonymous_id,
+        user_id
+    from new_events
+
+),
+
 events as (
 
     select * from new_events
@@ -47,7 +56,7 @@ events as (
         known.user_id,
         known.last_event_at,
         known.last_event_id
-    from (select distinct anonymous_id, user_id from new_events) as pairs
+    from pairs
     inner join {{ this }} as known on pairs.anonymous_id = known.anonymous_id and pairs.user_id = known.user_id
     {%- endif %}
 
@@ -59,4 +68,4 @@ select distinct on (anonymous_id, user_id)
     event_timestamp as last_event_at,
     event_id as last_event_id
 from events
-order by anonymous_id, user_id, event_timestamp desc, event_id desc
+order by anonymous_id asc, user_id asc, event_timestamp desc, event_id desc

@@ -19,6 +19,7 @@ users as (
         select sessionized.quarantined_by_run
         from {{ ref('int_events_sessionized') }} as sessionized
         where sessionized.user_id = new_users.user_id
+        order by sessionized.event_timestamp
         limit 1
     ) as state
     where state.quarantined_by_run is not null

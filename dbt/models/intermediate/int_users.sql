@@ -13,7 +13,9 @@ with
 
 users as (
 
-    select distinct user_id from {{ ref('int_touched_chains') }} where started_at > '-infinity'
+    select distinct user_id
+    from {{ ref('int_touched_chains') }}
+    where started_at > '-infinity'
 
 )
 

@@ -19,7 +19,11 @@ users as (
 
     select * from {{ ref('int_users') }} as users
     {%- if is_incremental() %}
-    where not exists (select 1 from {{ this }} as known where known.user_id = users.user_id)
+    where not exists (
+        select 1
+        from {{ this }} as known
+        where known.user_id = users.user_id
+    )
     {%- endif %}
 
 )

@@ -28,7 +28,7 @@ missing_days as (
     select *
     from all_days
     {%- if is_incremental() %}
-    where not exists (select 1 from {{ this }} as known where known.activity_date = all_days.activity_date)
+    where activity_date not in (select known.activity_date from {{ this }} as known)
     {%- endif %}
 
 ),

@@ -22,9 +22,9 @@ with
 days as (
 
     select *
-    from {{ ref('int_days') }} as days
+    from {{ ref('int_days') }}
     {%- if is_incremental() %}
-    where not exists (select 1 from {{ this }} as known where known.activity_date = days.activity_date)
+    where activity_date not in (select known.activity_date from {{ this }} as known)
     {%- endif %}
 
 ),

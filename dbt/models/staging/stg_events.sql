@@ -75,5 +75,5 @@ select
     coalesce(lower(context ->> 'is_bot') = 'true', false) as is_bot,
     is_known_type
     and funnel_step_index is not null
-    and funnel_step_index is distinct from {{ event_type_step('event_type') }} as is_step_mismatch
+    and coalesce(funnel_step_index <> {{ event_type_step('event_type') }}, true) as is_step_mismatch
 from timed

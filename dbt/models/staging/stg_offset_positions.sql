@@ -67,6 +67,12 @@ positions as (
 
 ),
 
+last_run as (
+
+    select coalesce(max(run_number), 0) as run_number from known
+
+),
+
 moved as (
 
     select
@@ -96,8 +102,9 @@ select
         else coalesce(least(known.next_offset, moved.next_offset), 0)
     end as lower_offset,
     positions.upper_offset,
-    coalesce((select max(run_number) from known), 0) + 1 as run_number
+    last_run.run_number + 1 as run_number
 from positions
+cross join last_run
 left join known
     on
         positions.consumer_group = known.consumer_group
