@@ -3,26 +3,89 @@
 The parent holds the lock that keeps two transformations apart. When the parent goes away, however it went, the pipe on
 standard input closes; dbt is then interrupted, which makes it cancel its queries. Without this an orphan would go on
 writing marts beside the next run.
+
+dbt takes seconds to start and to read the project, so one process does all the parent's commands on one manifest.
 """
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import signal
-from threading import Thread
+import sys
+import time
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+# What the parent finds in dbt's directory afterwards, beside dbt's own run_results.json: `sources`, how fresh each is,
+# and `seconds`, how long each command took. dbt's sources.json leaves out those that it could not read.
+REPORT = "report.json"
+
+_left = Event()
 
 
 def _follow_parent() -> None:
     os.read(0, 1)  # not by way of sys.stdin, whose buffer this thread would hold locked while Python shuts down
+    _left.set()
     os.kill(os.getpid(), signal.SIGINT)
 
 
 def main() -> None:
-    """Runs the dbt command line with this process's arguments, and ends with dbt's exit code."""
-    from dbt.cli.main import cli
+    """Does the commands that the one argument holds, a JSON array of arrays of dbt's words, until one fails.
 
+    `parse` comes first where others follow; they work on what it read. The exit code is dbt's: 1 if what it did failed,
+    2 if it could not do it.
+    """
     Thread(target=_follow_parent, daemon=True).start()
-    cli()
+    gc.disable()  # code and project are read to be kept: looking for garbage among them costs a fifth of dbt's start
+    sys.exit(_done(json.loads(sys.argv[1])))
+
+
+def _done(commands: list[list[str]]) -> int:
+    from dbt.cli.main import dbtRunner
+
+    runner = dbtRunner()
+    report: dict[str, Any] = {"seconds": {}, "sources": []}
+    for words in commands:
+        began = time.monotonic()
+        answer = runner.invoke(words)
+        name = _name(words)
+        report["seconds"][name] = time.monotonic() - began
+        if name == "freshness" and answer.result is not None:
+            report["sources"] = [_source(found) for found in answer.result.results]
+        Path(REPORT).write_text(json.dumps(report), encoding="utf-8")
+        if _left.is_set() or answer.exception is not None:
+            return 2
+        if not answer.success and not (name == "freshness" and _is_readable(report["sources"])):
+            return 1
+        if name == "parse":
+            gc.freeze()
+            gc.enable()
+            runner = dbtRunner(manifest=answer.result)
+    return 0
+
+
+def _name(words: list[str]) -> str:
+    """The command among the words; dbt's general flags stand before it."""
+    return next(word for word in words if word in ("parse", "freshness", "build", "retry"))
+
+
+def _is_readable(sources: list[dict[str, Any]]) -> bool:
+    """Whether dbt could tell how old each is: dbt calls the command failed when one is old, too."""
+    return bool(sources) and all("age" in source for source in sources)
+
+
+def _source(found: Any) -> dict[str, Any]:
+    age = {"age": found.age} if hasattr(found, "age") else {}
+    return {
+        "unique_id": found.node.unique_id,
+        "status": str(found.status),
+        "execution_time": found.execution_time,
+        "message": found.message,
+        **age,
+    }
 
 
 if __name__ == "__main__":

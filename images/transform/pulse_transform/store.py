@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from pulse import VERSION, locks
 from pulse.adapters.postgres import connect, translating
 from pulse.errors import DatabaseWrong, SettingsError, Stop
 from pulse.settings import TransformSettings
+from pulse_transform.refresh import Terms
 from pulse_transform.results import NodeResult
 
 APPLICATION = "pulse-transform"
@@ -32,6 +34,25 @@ on conflict (topic_id, partition_id) do update
     set next_offset = greatest(known.next_offset, excluded.next_offset), updated_at = now()
 """
 
+# From the rows that the models themselves went by, and one statement of theirs took: what was stored while they ran is
+# read by the next run.
+SAVE_POSITIONS = """
+insert into ops.dbt_positions (consumer_group, topic_id, partition_id, next_offset, epoch, run_number)
+select consumer_group, topic_id, partition_id, next_offset, epoch, run_number from staging.stg_offset_positions
+on conflict (consumer_group, topic_id, partition_id) do update
+    set next_offset = excluded.next_offset, epoch = excluded.epoch, run_number = excluded.run_number, updated_at = now()
+"""
+
+_RUNS_SINCE_A_WHOLE_ONE = """
+with whole as (
+    select run_id, started_at from ops.dbt_runs where status = 'succeeded' and selection = '{}'
+    order by started_at desc limit 1
+)
+select vars, vars_hash, project_hash, full_refresh from ops.dbt_runs
+where started_at >= (select started_at from whole)
+order by run_id <> (select run_id from whole), started_at
+"""
+
 Connection = psycopg.Connection[Any]
 Reach = Sequence[tuple[Any, ...]]  # topic id, partition, and the offset behind the last one that is stored
 
@@ -41,10 +62,13 @@ class Run:
     """A run as it begins."""
 
     run_id: UUID
-    variables: dict[str, object]
-    vars_hash: str
-    full_refresh: bool
+    terms: Terms
     select: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is of all models."""
+        return not self.select
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +123,7 @@ def check(connection: Connection, settings: TransformSettings) -> None:
     with translating("Checking the database"):
         row = connection.execute(
             "select exists (select from pg_timezone_names where name = %s),"
-            " to_regclass('raw.events') is not null and to_regclass('ops.dbt_offsets') is not null",
+            " to_regclass('raw.events') is not null and to_regclass('ops.dbt_positions') is not null",
             [settings.time_zone],
         ).fetchone()
     is_zone, is_migrated = row or (False, False)
@@ -110,14 +134,38 @@ def check(connection: Connection, settings: TransformSettings) -> None:
         )
     if not is_migrated:
         raise DatabaseWrong(
-            "The database lacks Pulse's tables (raw.events, ops.dbt_offsets): run `pulse migrate` first."
+            "The database lacks Pulse's tables (raw.events, ops.dbt_positions): run `pulse migrate` first."
         )
+
+
+def runs_since_a_whole_one(connection: Connection) -> list[Terms]:
+    """The last run of all models that succeeded, then those that were begun since, in order. Empty if there is none."""
+    with translating("Reading ops.dbt_runs"):
+        return [Terms(*row) for row in connection.execute(_RUNS_SINCE_A_WHOLE_ONE).fetchall()]
+
+
+def beginnings(connection: Connection, days: Sequence[date], time_zone: str) -> dict[date, datetime]:
+    """When each of the reporting days begins, by the zones that the models go by."""
+    with translating("Asking when a day begins"):
+        return dict(
+            connection.execute(
+                "select day, day::timestamp at time zone %s from unnest(%s::date[]) as day", [time_zone, list(days)]
+            ).fetchall()
+        )
+
+
+def kept_from(connection: Connection) -> datetime | None:
+    """From when on no event was removed; None if none ever was."""
+    with translating("Reading ops.retention"):
+        row = connection.execute("select kept_from from ops.retention").fetchone()
+    return row[0] if row else None
 
 
 def begin(connection: Connection, run: Run) -> Reach:
     """Records that the run began. Whatever is still called running is dead, since we hold the lock.
 
-    Returns how far the events are stored: the models, which look later, read at least as far.
+    One that builds everything anew begins without positions: all that is stored is new to it. Returns how far the
+    events are stored: the models, which look later, read at least as far.
     """
     with translating("Recording the run in ops.dbt_runs"), connection.transaction():
         connection.execute(
@@ -125,10 +173,21 @@ def begin(connection: Connection, run: Run) -> Reach:
             " where status = 'running'"
         )
         connection.execute(
-            "insert into ops.dbt_runs (run_id, status, pulse_version, vars, vars_hash, full_refresh, selection)"
-            " values (%s, 'running', %s, %s, %s, %s, %s)",
-            [run.run_id, VERSION, Jsonb(run.variables), run.vars_hash, run.full_refresh, list(run.select)],
+            "insert into ops.dbt_runs"
+            " (run_id, status, pulse_version, vars, vars_hash, project_hash, full_refresh, selection)"
+            " values (%s, 'running', %s, %s, %s, %s, %s, %s)",
+            [
+                run.run_id,
+                VERSION,
+                Jsonb(run.terms.variables),
+                run.terms.vars_hash,
+                run.terms.project_hash,
+                run.terms.full_refresh,
+                list(run.select),
+            ],
         )
+        if run.terms.full_refresh:
+            connection.execute("delete from ops.dbt_positions")
         return connection.execute(
             "select topic_id, partition_id, max(next_offset) from raw.batches group by 1, 2"
         ).fetchall()
@@ -137,7 +196,10 @@ def begin(connection: Connection, run: Run) -> Reach:
 def end(
     connection: Connection, run: Run, ending: Ending, results: Sequence[NodeResult] = (), reach: Reach = ()
 ) -> None:
-    """Records how the run ended, and each of its models and tests; and, if all of them succeeded, how far it read."""
+    """Records how the run ended, and each of its models and tests; and, if all of them succeeded, how far it read.
+
+    The next run goes on from there. After any other run it reads at least what this one read.
+    """
     with translating("Recording the end of the run in ops.dbt_runs"), connection.transaction():
         connection.execute(
             "update ops.dbt_runs set status = %s, finished_at = clock_timestamp(), dbt_version = %s, models = %s,"
@@ -151,8 +213,9 @@ def end(
                 " values (%s, %s, %s, %s, %s, %s, %s, %s)",
                 [_row(run, result) for result in results],
             )
-            if ending.status == "succeeded" and not run.select:
+            if ending.status == "succeeded" and run.is_whole:
                 cursor.executemany(_READ, list(reach))
+                cursor.execute(SAVE_POSITIONS)
 
 
 def _row(run: Run, result: NodeResult) -> tuple[object, ...]:

@@ -53,3 +53,27 @@ def test_unknown_words_end_with_the_code_for_wrong_words(
         run("--frobnicate")
     assert ended.value.code == 2
     assert "--frobnicate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--from", "2026-11-01"), "--from and --to go together"),
+        (("--to", "2026-11-01"), "--from and --to go together"),
+        (("--from", "2026-11-01", "--to", "2026-11-02", "--select", "fct_sessions"), "leave --select out"),
+    ],
+)
+def test_a_span_has_two_ends_and_is_for_all_models(
+    run: Callable[..., int], words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_time_that_is_none_is_told_with_one_that_is(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("--from", "monday", "--to", "2026-11-02")
+    assert ended.value.code == 2
+    assert "'monday' is no day such as 2026-11-01" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pulse_transform.process import build_arguments, child_environment, follow
+from pulse_transform.process import child_environment, first_commands, follow, retry_commands
 
 
 def _record(name: str, level: str = "info", msg: str = "", **data: Any) -> str:
@@ -48,19 +48,48 @@ def test_json_that_is_no_record_is_taken_as_a_line_of_text(line: str) -> None:
 
 
 def test_dbt_writes_to_the_scratch_directory_alone_and_calls_nobody() -> None:
-    words = build_arguments(Path("/p"), Path("/s"), "{}", full_refresh=False, select=())
-    pairs = dict(pairwise(words))
-    assert (pairs["--target-path"], pairs["--log-path"], pairs["--project-dir"]) == ("/s/target", "/s/logs", "/p")
-    assert "--no-send-anonymous-usage-stats" in words
-    assert "--full-refresh" not in words
-    assert "--select" not in words
+    first = first_commands(Path("/p"), Path("/s"), "{}", full_refresh=False, select=())
+    again = retry_commands(Path("/p"), Path("/s"))
+    commands = {"parse", "freshness", "build", "retry"}
+    assert [[word for word in words if word in commands] for words in (*first, *again)] == [
+        ["parse"],
+        ["freshness"],
+        ["build"],
+        ["retry"],
+    ]
+    for words in (*first, *again):
+        pairs = dict(pairwise(words))
+        assert (pairs["--target-path"], pairs["--log-path"], pairs["--project-dir"]) == ("/s/target", "/s/logs", "/p")
+        assert "--no-send-anonymous-usage-stats" in words
+
+
+def _build(*, full_refresh: bool, select: tuple[str, ...] = ()) -> list[str]:
+    return first_commands(Path("/p"), Path("/s"), "{}", full_refresh=full_refresh, select=select)[-1]
 
 
 def test_a_selection_and_a_full_refresh_are_handed_on() -> None:
-    words = build_arguments(Path("/p"), Path("/s"), "{}", full_refresh=True, select=("fct_sessions", "+dim_visitors"))
+    words = _build(full_refresh=True, select=("fct_sessions", "+dim_visitors"))
     at = words.index("--select")
     assert words[at + 1 : at + 3] == ["fct_sessions", "+dim_visitors"]
     assert "--full-refresh" in words
+    assert not {"--full-refresh", "--select"} & set(_build(full_refresh=False))
+
+
+def test_tests_of_whole_tables_run_with_a_full_refresh_alone() -> None:
+    assert ("--exclude", "tag:whole") in list(pairwise(_build(full_refresh=False)))
+    assert "--exclude" not in _build(full_refresh=True)
+
+
+def test_what_a_command_says_is_forgotten_when_the_next_one_begins() -> None:
+    lines = [_record("RunResultError", "error", "stale"), _record("MainReportVersion"), _record("X", "error", "broken")]
+    assert follow(lines, lambda *_: None) == ("broken",)
+
+
+def test_a_source_is_reported_with_what_was_found() -> None:
+    seen: list[tuple[str, str]] = []
+    line = _record("LogFreshnessResult", "error", status="error", node_info={"unique_id": "source.pulse.raw.events"})
+    assert follow([line], lambda *found: seen.append(found)) == ()
+    assert seen == [("source.pulse.raw.events", "error")]
 
 
 def test_files_that_are_named_from_here_are_found_from_the_directory_of_dbt(
