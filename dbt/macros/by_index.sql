@@ -1,5 +1,5 @@
-{#- For small sets of keys that are looked up in tables that grow for ever: however many rows the planner guesses will meet, it
-    must not read such a table from end to end. A full refresh reads all of it anyway. -#}
+{#- For statements that are not ours to write as look-ups one by one: however many rows the planner guesses will meet, it must not
+    read a table that grows for ever from end to end. A full refresh reads all of it anyway. -#}
 {% macro by_index() -%}
-    {% if not flags.FULL_REFRESH %}set local enable_seqscan = off{% endif %}
+    {% if not flags.FULL_REFRESH %}set local enable_seqscan = off; set local enable_mergejoin = off{% endif %}
 {%- endmacro %}

@@ -8,16 +8,16 @@ with
 user_weeks as (
 
     select distinct
-        user_id,
-        {{ week_of('activity_date') }} as active_week
-    from {{ ref('int_user_days') }}
-    {%- if is_incremental() %}
-    -- As days, one by one, because the days are what is indexed.
-    where activity_date in (
-        select touched.active_week + day_number
-        from {{ ref('int_touched_weeks') }} as touched
-        cross join generate_series(0, 6) as day_number
-    )
+        user_days.user_id,
+        {{ week_of('user_days.activity_date') }} as active_week
+    {% if is_incremental() -%}
+    from {{ ref('int_touched_weeks') }} as touched
+    {{ looked_up(
+        ref('int_user_days'), 'user_days',
+        'user_days.activity_date between touched.active_week and touched.active_week + 6'
+    ) }}
+    {%- else -%}
+    from {{ ref('int_user_days') }} as user_days
     {%- endif %}
 
 )

@@ -130,12 +130,11 @@ touched_chains as (
         known.chain_started_at,
         known.chain_ended_at
     from new_events
-    inner join {{ this }} as known
-        on
-            new_events.user_id = known.user_id
-            and known.event_timestamp
-            between new_events.event_timestamp - {{ seconds(var('session_gap_seconds')) }}
-            and new_events.event_timestamp + {{ seconds(var('session_gap_seconds')) }}
+    {{ looked_up(
+        this, 'known', 'known.user_id = new_events.user_id and known.event_timestamp between new_events.event_timestamp - '
+        ~ seconds(var('session_gap_seconds')) ~ ' and new_events.event_timestamp + '
+        ~ seconds(var('session_gap_seconds'))
+    ) }}
     where known.chain_started_at is not null
 
 ),
@@ -147,10 +146,10 @@ known_events as (
         known.{{ column }}{{ ',' if not loop.last }}
         {% endfor -%}
     from touched_chains
-    inner join {{ this }} as known
-        on
-            touched_chains.user_id = known.user_id
-            and known.event_timestamp between touched_chains.chain_started_at and touched_chains.chain_ended_at
+    {{ looked_up(
+        this, 'known', 'known.user_id = touched_chains.user_id and known.event_timestamp '
+        ~ 'between touched_chains.chain_started_at and touched_chains.chain_ended_at'
+    ) }}
     where known.user_id not in (select newly_quarantined.user_id from newly_quarantined)
 
     union all
@@ -160,7 +159,7 @@ known_events as (
         known.{{ column }}{{ ',' if not loop.last }}
         {% endfor -%}
     from newly_quarantined
-    inner join {{ this }} as known on newly_quarantined.user_id = known.user_id
+    {{ looked_up(this, 'known', 'known.user_id = newly_quarantined.user_id') }}
 
 ),
 

@@ -57,7 +57,9 @@ events as (
         known.last_event_at,
         known.last_event_id
     from pairs
-    inner join {{ this }} as known on pairs.anonymous_id = known.anonymous_id and pairs.user_id = known.user_id
+    {{ looked_up(
+        this, 'known', 'known.anonymous_id = pairs.anonymous_id and known.user_id = pairs.user_id'
+    ) }}
     {%- endif %}
 
 )

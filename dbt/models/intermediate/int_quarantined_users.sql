@@ -1,9 +1,6 @@
 {{ config(
     materialized='incremental',
-    pre_hook=[
-        "{{ by_index() }}",
-        "{{ delete_stale('stale.user_id = touched.user_id', using=ref('int_new_events')) }}",
-    ],
+    pre_hook="{{ delete_stale('stale.user_id = touched.user_id', using=ref('int_new_events')) }}",
     indexes=[{'columns': ['user_id'], 'unique': true}],
 ) }}
 
@@ -38,7 +35,7 @@ days as (
         sessionized.activity_date,
         count(*) as events
     from users
-    inner join {{ ref('int_events_sessionized') }} as sessionized on users.user_id = sessionized.user_id
+    {{ looked_up(ref('int_events_sessionized'), 'sessionized', 'sessionized.user_id = users.user_id') }}
     group by users.user_id, sessionized.activity_date
 
 )

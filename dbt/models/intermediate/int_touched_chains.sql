@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    pre_hook="{{ by_index() }}",
     post_hook="analyze {{ this }}",
     indexes=[{'columns': ['user_id', 'started_at']}],
 ) }}
@@ -32,7 +31,9 @@ events as (
         sessionized.chain_ended_at,
         sessionized.quarantined_by_run
     from new_events
-    inner join {{ ref('int_events_sessionized') }} as sessionized on new_events.event_id = sessionized.event_id
+    {{ looked_up(
+        ref('int_events_sessionized'), 'sessionized', 'sessionized.event_id = new_events.event_id'
+    ) }}
     {%- if flags.FULL_REFRESH %}
     where false
     {%- endif %}

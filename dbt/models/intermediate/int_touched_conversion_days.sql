@@ -1,4 +1,4 @@
-{{ config(materialized='table', pre_hook="{{ by_index() }}") }}
+{{ config(materialized='table') }}
 
 -- A conversion is credited to the user's first session too, and that one may have become another.
 with
@@ -15,5 +15,5 @@ union
 
 select sessions.session_date as activity_date
 from users
-inner join {{ ref('fct_sessions') }} as sessions on users.user_id = sessions.user_id
+{{ looked_up(ref('fct_sessions'), 'sessions', 'sessions.user_id = users.user_id') }}
 where sessions.is_converted

@@ -1,4 +1,4 @@
-{{ config(materialized='table', pre_hook="{{ by_index() }}") }}
+{{ config(materialized='table') }}
 
 -- A user who was first seen in an earlier week than was known moves to another cohort, with every week of activity. Such an
 -- event lies in what is now the user's first week.
@@ -14,7 +14,7 @@ movers as (
 
     select distinct users.user_id
     from {{ ref('int_touched_chains') }} as touched
-    inner join {{ ref('int_users') }} as users on touched.user_id = users.user_id
+    {{ looked_up(ref('int_users'), 'users', 'users.user_id = touched.user_id') }}
     where {{ week_of(reporting_date('touched.started_at')) }} = users.cohort_week
 
 )
@@ -26,4 +26,4 @@ union
 
 select {{ week_of('user_days.activity_date') }} as active_week
 from movers
-inner join {{ ref('int_user_days') }} as user_days on movers.user_id = user_days.user_id
+{{ looked_up(ref('int_user_days'), 'user_days', 'user_days.user_id = movers.user_id') }}

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     pre_hook=[
-        "{{ by_index() }}",
         "{{ delete_stale(
             'stale.user_id = touched.user_id and stale.activity_date between '
             ~ reporting_date('touched.started_at') ~ ' and ' ~ reporting_date('touched.ended_at'),
@@ -37,13 +36,15 @@ events as (
         sessionized.user_id,
         sessionized.activity_date,
         sessionized.step
+    {% if is_incremental() -%}
+    from touched_days
+    {{ looked_up(
+        ref('int_events_sessionized'), 'sessionized', 'sessionized.user_id = touched_days.user_id '
+        ~ 'and sessionized.event_timestamp >= ' ~ start_of_day('touched_days.activity_date')
+        ~ ' and sessionized.event_timestamp < ' ~ start_of_day('(touched_days.activity_date + 1)')
+    ) }}
+    {%- else -%}
     from {{ ref('int_events_sessionized') }} as sessionized
-    {%- if is_incremental() %}
-    inner join touched_days
-        on
-            sessionized.user_id = touched_days.user_id
-            and sessionized.event_timestamp >= {{ start_of_day('touched_days.activity_date') }}
-            and sessionized.event_timestamp < {{ start_of_day('(touched_days.activity_date + 1)') }}
     {%- endif %}
     where sessionized.quarantined_by_run is null
 

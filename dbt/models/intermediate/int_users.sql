@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     pre_hook=[
-        "{{ by_index() }}",
         "{{ delete_stale('stale.user_id = touched.user_id', using=ref('int_touched_chains')) }}",
     ],
     post_hook="{% if not is_incremental() %}analyze {{ this }}{% endif %}",

@@ -6,6 +6,7 @@
 {{ config(
     materialized='incremental',
     pre_hook=[
+        "{{ by_index() }}",
         "{{ delete_stale(
             'stale.activity_date >= (select min(activity_date) from ' ~ ref('int_touched_days') ~ ')'
         ) }}",

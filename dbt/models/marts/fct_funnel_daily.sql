@@ -32,26 +32,34 @@ days as (
 users as (
 
     select
-        activity_date
+        user_days.activity_date
         {%- for step in range(5) %},
-        count(*) filter (where furthest_step >= {{ step }}) as users_step_{{ step }}
+        count(*) filter (where user_days.furthest_step >= {{ step }}) as users_step_{{ step }}
         {%- endfor %}
-    from {{ ref('int_user_days') }}
-    where activity_date in (select days.activity_date from days)
-    group by activity_date
+    {% if is_incremental() -%}
+    from days
+    {{ looked_up(ref('int_user_days'), 'user_days', 'user_days.activity_date = days.activity_date') }}
+    {%- else -%}
+    from {{ ref('int_user_days') }} as user_days
+    {%- endif %}
+    group by user_days.activity_date
 
 ),
 
 sessions as (
 
     select
-        session_date
+        sessions.session_date
         {%- for step in range(5) %},
-        count(*) filter (where ordered_step >= {{ step }}) as ordered_sessions_step_{{ step }}
+        count(*) filter (where sessions.ordered_step >= {{ step }}) as ordered_sessions_step_{{ step }}
         {%- endfor %}
-    from {{ ref('fct_sessions') }}
-    where session_date in (select days.activity_date from days)
-    group by session_date
+    {% if is_incremental() -%}
+    from days
+    {{ looked_up(ref('fct_sessions'), 'sessions', 'sessions.session_date = days.activity_date') }}
+    {%- else -%}
+    from {{ ref('fct_sessions') }} as sessions
+    {%- endif %}
+    group by sessions.session_date
 
 ),
 

@@ -5,15 +5,17 @@ with
 pages as (
 
     select
-        session_date,
-        {{ shown_page('landing_page') }} as landing_page,
+        sessions.session_date,
+        {{ shown_page('sessions.landing_page') }} as landing_page,
         count(*) as sessions,
-        count(*) filter (where is_bounce) as bounces,
-        count(*) filter (where is_converted) as conversions,
-        round(avg(duration_seconds), 2) as avg_duration_seconds
-    from {{ ref('fct_sessions') }}
-    {%- if is_incremental() %}
-    where session_date in (select touched.activity_date from {{ ref('int_touched_days') }} as touched)
+        count(*) filter (where sessions.is_bounce) as bounces,
+        count(*) filter (where sessions.is_converted) as conversions,
+        round(avg(sessions.duration_seconds), 2) as avg_duration_seconds
+    {% if is_incremental() -%}
+    from {{ ref('int_touched_days') }} as touched
+    {{ looked_up(ref('fct_sessions'), 'sessions', 'sessions.session_date = touched.activity_date') }}
+    {%- else -%}
+    from {{ ref('fct_sessions') }} as sessions
     {%- endif %}
     group by 1, 2
 

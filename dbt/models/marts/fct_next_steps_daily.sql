@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('fct_sessions') }}
 {{ config(
     materialized='incremental',
-    pre_hook=["{{ by_index() }}", "{{ delete_touched_days('session_date') }}"],
+    pre_hook="{{ delete_touched_days('session_date') }}",
 ) }}
 
 with
@@ -15,7 +15,7 @@ sessions as (
         sessions.ended_at,
         sessions.session_date
     from {{ ref('int_touched_days') }} as touched
-    inner join {{ ref('fct_sessions') }} as sessions on touched.activity_date = sessions.session_date
+    {{ looked_up(ref('fct_sessions'), 'sessions', 'sessions.session_date = touched.activity_date') }}
 
 ),
 {%- endif %}
@@ -34,13 +34,14 @@ events as (
         sessionized.is_last_event,
         sessionized.event_type,
         {{ shown_page('sessionized.page') }} as page
+    {% if is_incremental() -%}
+    from sessions
+    {{ looked_up(
+        ref('int_events_sessionized'), 'sessionized', 'sessionized.user_id = sessions.user_id '
+        ~ 'and sessionized.event_timestamp between sessions.started_at and sessions.ended_at'
+    ) }}
+    {%- else -%}
     from {{ ref('int_events_sessionized') }} as sessionized
-    {%- if is_incremental() %}
-    inner join sessions
-        on
-            sessionized.user_id = sessions.user_id
-            and sessionized.event_timestamp between sessions.started_at and sessions.ended_at
-    {%- else %}
     where sessionized.session_id is not null
     {%- endif %}
 

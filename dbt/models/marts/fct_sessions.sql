@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     pre_hook=[
-        "{{ by_index() }}",
         "{{ delete_stale(
             'stale.user_id = touched.user_id and stale.started_at between touched.started_at and touched.ended_at',
             using=ref('int_touched_chains')
@@ -16,12 +15,14 @@ with
 events as (
 
     select sessionized.*
+    {% if is_incremental() -%}
+    from {{ ref('int_touched_chains') }} as touched
+    {{ looked_up(
+        ref('int_events_sessionized'), 'sessionized', 'sessionized.user_id = touched.user_id '
+        ~ 'and sessionized.event_timestamp between touched.started_at and touched.ended_at'
+    ) }}
+    {%- else -%}
     from {{ ref('int_events_sessionized') }} as sessionized
-    {%- if is_incremental() %}
-    inner join {{ ref('int_touched_chains') }} as touched
-        on
-            sessionized.user_id = touched.user_id
-            and sessionized.event_timestamp between touched.started_at and touched.ended_at
     {%- endif %}
     where sessionized.session_id is not null
 

@@ -1,11 +1,8 @@
 {{ config(
     materialized='incremental',
-    pre_hook=[
-        "{{ by_index() }}",
-        "{{ delete_stale(
-            'stale.session_date = touched.activity_date', using=ref('int_touched_conversion_days')
-        ) }}",
-    ],
+    pre_hook="{{ delete_stale(
+        'stale.session_date = touched.activity_date', using=ref('int_touched_conversion_days')
+    ) }}",
 ) }}
 
 with
@@ -13,9 +10,11 @@ with
 conversions as (
 
     select sessions.*
+    {% if is_incremental() -%}
+    from {{ ref('int_touched_conversion_days') }} as touched
+    {{ looked_up(ref('fct_sessions'), 'sessions', 'sessions.session_date = touched.activity_date') }}
+    {%- else -%}
     from {{ ref('fct_sessions') }} as sessions
-    {%- if is_incremental() %}
-    inner join {{ ref('int_touched_conversion_days') }} as touched on sessions.session_date = touched.activity_date
     {%- endif %}
     where sessions.is_converted
 
