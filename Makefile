@@ -2,7 +2,7 @@
 PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MEMBERS := core operator images/consumer images/simulator images/transform local
+MEMBERS := core operator images/collector images/consumer images/simulator images/transform local
 NATIVE := images/consumer/native
 # What packs plain records in the consumer's image: native where Rust is at hand to build it, else python.
 PACKER ?= $(if $(shell command -v cargo),native,python)
@@ -12,7 +12,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer clean
+.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -115,6 +115,9 @@ bench-simulator: setup ## events per second that the simulator makes and deliver
 
 bench-autoscaler: setup ## the autoscaler beside KEDA and the HPA on simulated traffic; fails if it is not the better one
 	PYTHONPATH=operator $(BIN)/python -m bench.autoscaler
+
+bench-collector: setup ## requests and events a second that the collector takes beside a real broker, and a plain echo (WORDS="--help")
+	PYTHONPATH=. $(BIN)/python -m bench.collector $(WORDS)
 
 bench-consumer: native ## the consumer beside other sinks from Kafka to Postgres, a table and a plot (an hour; WORDS="--help" lists what can be set; needs Rust)
 	PYTHONPATH=. $(BIN)/python -m bench.consumer $(WORDS)

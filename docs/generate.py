@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,6 +16,7 @@ from pulse.adapters import metrics
 from pulse.events import REJECTION_CODES
 from pulse.settings import COMPONENTS
 from pulse.sqlstate import VERDICTS
+from pulse_collector.openapi import document
 from pulse_operator.crd import definition
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -72,6 +74,10 @@ def metrics_page() -> str:
             "## Of the consumer",
             "",
             *_metric_rows(metrics.REGISTRY),
+            "",
+            "## Of the collector",
+            "",
+            *_metric_rows(metrics.COLLECTOR_REGISTRY),
             "",
             "## Of the operator",
             "",
@@ -182,6 +188,7 @@ def _messages(schema: dict[str, Any]) -> Iterator[str]:
 
 
 PAGES = {
+    "collector.openapi.json": lambda: json.dumps(document(), indent=2, ensure_ascii=False) + "\n",
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     "errors.md": errors_page,

@@ -110,7 +110,9 @@ def test_the_definition_in_the_chart_is_that_of_the_code() -> None:
     assert yaml.safe_load((CHART / "files" / "pulsepipelines.yaml").read_text(encoding="utf-8")) == definition()
 
 
-@pytest.mark.parametrize("member", ["core", "operator", "images/consumer", "images/simulator", "images/transform"])
+@pytest.mark.parametrize(
+    "member", ["core", "operator", "images/collector", "images/consumer", "images/simulator", "images/transform"]
+)
 def test_the_chart_installs_the_version_that_the_code_has(member: str) -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / member / "pyproject.toml").read_text(encoding="utf-8"))

@@ -18,8 +18,8 @@ from bench.consumer import contenders, load, measure
 from bench.consumer.contenders import Source, Started
 from bench.consumer.load import PARTITIONS, messages, simulator
 from bench.consumer.table import Table, a_table
-from bench.consumer.usage import Usage
 from bench.servers import Home
+from bench.usage import Usage
 
 from pulse.adapters import kafka
 from pulse.errors import Stop

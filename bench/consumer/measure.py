@@ -11,7 +11,7 @@ from typing import Any
 from bench.consumer.contenders import Contender, Source, Started
 from bench.consumer.load import PARTITIONS
 from bench.consumer.table import Content, Table, a_table
-from bench.consumer.usage import Usage
+from bench.usage import Usage
 
 from pulse.errors import Stop
 from pulse_consumer import subscription

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -20,14 +20,14 @@ _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _NONE = msgspec.Raw(b"null")
 
 
-class Metadata(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class Metadata(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     product_id: str | None = None
     category: str | None = None
     price: Annotated[float, msgspec.Meta(ge=0, le=9_999_999_999.99)] | None = None
     search_query: str | None = None
 
 
-class Document(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class Document(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     event_type: str
     user_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     timestamp: dt.datetime
@@ -42,6 +42,8 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     properties: msgspec.Raw = _NONE
 
 
+D = TypeVar("D", bound=Document)
+
 _document = msgspec.json.Decoder(Document)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _anything = msgspec.json.Decoder(Any)
@@ -51,8 +53,13 @@ NO_METADATA = Metadata()
 
 def decoded(value: bytes) -> Document:
     """The document in `value`, unknown fields under its properties; Rejection says what is wrong with it."""
+    return decoded_by(_document, value)
+
+
+def decoded_by(decoder: msgspec.json.Decoder[D], value: bytes) -> D:
+    """The same for a decoder of a document that has fields of its own beside those of the contract."""
     try:
-        return _strictly_or_with_unknown_fields(value)
+        return _strictly_or_with_unknown_fields(decoder, value)
     except msgspec.ValidationError as wrong:
         raise _refused(wrong) from None
     except UnicodeDecodeError:
@@ -63,13 +70,13 @@ def decoded(value: bytes) -> Document:
         raise _too_deep() from None
 
 
-def _strictly_or_with_unknown_fields(value: bytes) -> Document:
+def _strictly_or_with_unknown_fields(decoder: msgspec.json.Decoder[D], value: bytes) -> D:
     try:
-        return _document.decode(value)
+        return decoder.decode(value)
     except msgspec.ValidationError as wrong:
         if not str(wrong).startswith("Object contains unknown field"):
             raise
-    return _document.decode(_unknown_fields_moved(value))
+    return decoder.decode(_unknown_fields_moved(value, decoder.type.__struct_fields__))
 
 
 def _not_json(value: bytes, wrong: msgspec.DecodeError) -> Rejection:
@@ -95,10 +102,10 @@ def _refused(wrong: msgspec.ValidationError) -> Rejection:
     return Rejection("out_of_range", reason, field)
 
 
-def _unknown_fields_moved(value: bytes) -> bytes:
-    """The same document with the fields that the contract does not know under properties, so that none is lost."""
+def _unknown_fields_moved(value: bytes, known: tuple[str, ...]) -> bytes:
+    """The same document with the fields that are not `known` under properties, so that none is lost."""
     top = _fields.decode(value)
-    unknown = {name: top.pop(name) for name in list(top) if name not in Document.__struct_fields__}
+    unknown = {name: top.pop(name) for name in list(top) if name not in known}
     if bytes(top.get("metadata", _NONE)).lstrip()[:1] == b"{":
         inner = _fields.decode(top["metadata"])
         extra = {name: inner.pop(name) for name in list(inner) if name not in Metadata.__struct_fields__}

@@ -10,11 +10,12 @@ import datetime as dt
 import re
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
 from pulse import ids
-from pulse.documents import NO_METADATA, checked_properties, decoded, refuse_nul
+from pulse.documents import NO_METADATA, Document, checked_properties, decoded, refuse_nul
 from pulse.errors import Rejection
 from pulse.fingerprint import fingerprint
 
@@ -81,6 +82,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     received_us: int | None
 
 
+class Judged(NamedTuple):
+    """What is known of a document that may become an event. `event_id` is None where it has none of its own."""
+
+    event_us: int
+    received_us: int | None
+    event_id: bytes | None
+    properties: dict[str, Any] | None
+
+
 class EventDecoder:
     """Turns record values into events, or says why one cannot become an event."""
 
@@ -97,21 +107,9 @@ class EventDecoder:
         if not value:
             raise Rejection("empty_value", "the record has no value")
         document = decoded(value)
-        if document.event_type not in self._accepted_types:
-            self._accept_type(document.event_type)
-        event_us = _microseconds(document.timestamp)
-        received_us = None if document.received_at is None else _microseconds(document.received_at)
-        _check_times(event_us, received_us, kafka_us)
-        properties = bytes(document.properties)
-        known = None if properties == b"null" else checked_properties(properties)
-        if b"\\u0000" in value:
-            refuse_nul(value)
+        event_us, received_us, event_id, properties = self.judged(document, value, kafka_us)
         metadata = document.metadata or NO_METADATA
-        if document.event_id is not None:
-            event_id = ids.parsed(document.event_id)
-            if event_id is None:
-                raise Rejection("invalid_event_id", "not a UUID in its 36-character form", "event_id")
-        else:
+        if event_id is None:
             id_us = event_us if kafka_us is None else kafka_us
             event_id = ids.of_record(id_us // 1000, document.user_id, topic_id, partition, offset)
         return Event(
@@ -128,10 +126,26 @@ class EventDecoder:
             document.funnel_complete,
             document.session_id,
             document.anonymous_id,
-            None if known is None else properties,
-            fingerprint(document, metadata, event_us, known),
+            None if properties is None else bytes(document.properties),
+            fingerprint(document, metadata, event_us, properties),
             received_us,
         )
+
+    def judged(self, document: Document, value: bytes, kafka_us: int | None) -> Judged:
+        """What a decoded document says, if it may become an event; Rejection as of `decode`. `value` is its text."""
+        if document.event_type not in self._accepted_types:
+            self._accept_type(document.event_type)
+        event_us = microseconds(document.timestamp)
+        received_us = None if document.received_at is None else microseconds(document.received_at)
+        _check_times(event_us, received_us, kafka_us)
+        raw = bytes(document.properties)
+        properties = None if raw == b"null" else checked_properties(raw)
+        if b"\\u0000" in value:
+            refuse_nul(value)
+        event_id = None if document.event_id is None else ids.parsed(document.event_id)
+        if event_id is None and document.event_id is not None:
+            raise Rejection("invalid_event_id", "not a UUID in its 36-character form", "event_id")
+        return Judged(event_us, received_us, event_id, properties)
 
     def _accept_type(self, event_type: str) -> None:
         if not _EVENT_TYPE.fullmatch(event_type):
@@ -142,7 +156,7 @@ class EventDecoder:
             self._accepted_types.add(event_type)
 
 
-def _microseconds(moment: dt.datetime) -> int:
+def microseconds(moment: dt.datetime) -> int:
     """Microseconds since 1970; a time without a zone is UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)

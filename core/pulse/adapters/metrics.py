@@ -8,8 +8,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
-# Apart, so that a consumer does not show the operator's figures as zeros, nor the other way round.
+# Apart, so that a consumer does not show the others' figures as zeros, nor they the consumer's.
 OPERATOR_REGISTRY = CollectorRegistry()
+COLLECTOR_REGISTRY = CollectorRegistry()
 
 CONSUMER_RECORDS = Counter(
     "pulse_consumer_records",
@@ -124,4 +125,35 @@ PIPELINE_REPLICAS = Gauge(
     "Consumers, by kind: current (ready) or desired.",
     ["namespace", "pipeline", "kind"],
     registry=OPERATOR_REGISTRY,
+)
+COLLECTOR_REQUESTS = Counter(
+    "pulse_collector_requests",
+    "Requests answered, by code: ok, or why the request was refused as a whole.",
+    ["code"],
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_EVENTS = Counter(
+    "pulse_collector_events",
+    "Events of requests that Kafka has stored, by the name of the write key and by outcome: accepted, rejected (stored "
+    "as what becomes a dead letter) or unrecorded (rejected, and too many or too large to be stored).",
+    ["key", "outcome"],
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_REJECTED = Counter(
+    "pulse_collector_rejected_events", "Rejected events, by code.", ["code"], registry=COLLECTOR_REGISTRY
+)
+COLLECTOR_BOTS = Counter(
+    "pulse_collector_bot_events",
+    "Accepted events flagged as made by bots, by reason.",
+    ["reason"],
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_REQUEST_SECONDS = Histogram(
+    "pulse_collector_request_seconds",
+    "Time from a request's head to its answer, with the reading of its body and Kafka's acknowledgement.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_KAFKA_UP = Gauge(
+    "pulse_collector_kafka_up", "1 while Kafka takes events, else 0.", registry=COLLECTOR_REGISTRY
 )

@@ -1,0 +1,1 @@
+"""Events by HTTP, from pages and servers, on their way to Kafka."""
