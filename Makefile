@@ -12,7 +12,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector clean
+.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ $(NATIVE)/wheels/.made: $(wildcard $(NATIVE)/src/*.rs) $(NATIVE)/Cargo.toml $(NA
 	rm -rf $(@D)
 	cd $(NATIVE) && CARGO_TARGET_DIR=$(abspath $(VENV))/native $(abspath $(BIN))/maturin build --quiet --release --locked --out wheels
 	touch $@
+
+test-tracker: ## the tracker in a browser that the tests play, and its size (needs Node 20; seconds)
+	cd tracker && node --test test/*.test.js
 
 test-native: native ## the compiled packer: its own tests, that it makes the same rows as Python, and pipelines with it (needs Rust)
 	cd $(NATIVE) && export CARGO_TARGET_DIR=$(abspath $(VENV))/native && cargo fmt --check && cargo clippy --locked --quiet --all-targets --all-features && cargo test --locked --quiet
