@@ -2,7 +2,7 @@
 PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MEMBERS := core operator images/collector images/consumer images/simulator images/transform local
+MEMBERS := core operator images/collector images/consumer images/simulator images/transform local sdk
 NATIVE := images/consumer/native
 # What packs plain records in the consumer's image: native where Rust is at hand to build it, else python.
 PACKER ?= $(if $(shell command -v cargo),native,python)

@@ -26,6 +26,8 @@ from pulse import cli
 from pulse.adapters import kafka
 from pulse.plan import plan
 from pulse.settings import CollectorSettings, DatabaseSettings, LogSettings
+from pulse_client import Client
+from pulse_client import event as payment
 from pulse_collector.refusals import REFUSALS
 from pulse_consumer.migrate import migrate
 from pulse_local import ports
@@ -151,6 +153,16 @@ def test_a_rejected_event_too_large_for_the_topic_is_told_and_is_in_nobodys_way(
     assert [one["code"] for one in told["rejected"]] == ["event_too_large"] * 2
     assert running.health("/readyz")[0] == 200
     assert len(in_topic(pipeline)) == 2
+
+
+def test_what_a_server_sends_with_the_client_is_stored_and_is_no_bot(pipeline: Pipeline) -> None:
+    running = Running(pipeline, keys=KEYS)
+    with Client(f"http://{HOST}:{running.port}", "shop-key-1") as client:
+        client.send(*(payment("payment", "u", metadata={"price": 9.5}) for _ in range(150)))
+        client.track(payment("payment", "u"))
+    records = in_topic(pipeline)
+    assert len(set(ids_of(records))) == 151
+    assert all(json.loads(record.value() or b"")["properties"]["context"]["is_bot"] is False for record in records)
 
 
 def test_the_pixel_is_an_event(pipeline: Pipeline) -> None:
