@@ -6,6 +6,8 @@ MEMBERS := core operator images/collector images/consumer images/simulator image
 NATIVE := images/consumer/native
 # What packs plain records in the consumer's image: native where Rust is at hand to build it, else python.
 PACKER ?= $(if $(shell command -v cargo),native,python)
+# Most tests wait for a broker, a database or a process; each worker has its own.
+WORKERS ?= 2
 IMAGES := operator consumer simulator transform
 BASE ?= python:3.13-slim
 TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.yaml)
@@ -51,8 +53,8 @@ check: lint types imports ## lint, types and import rules
 golden: setup ## write the manifests that the rendering is held to anew; read the diff
 	PYTHONPATH=tests $(BIN)/python -m kit.golden
 
-test: setup ## every test, with the real broker and database that the suite starts itself
-	$(BIN)/pytest
+test: setup ## every test, with the real brokers and databases that the suite starts itself (WORKERS=2)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 native: setup ## build the compiled packer of the consumer into .venv (needs Rust; without it the consumer does the same in Python)
 	CARGO_TARGET_DIR=$(abspath $(VENV))/native PATH="$(abspath $(BIN)):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package pulse-clickstream-native ./$(NATIVE)
