@@ -34,7 +34,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "the project's settings": lambda project: (project / "dbt_project.yml").write_text("name: other"),
     "a model that comes": lambda project: (project / "models/new.sql").write_text(""),
     "a model that goes": lambda project: (project / MODEL).unlink(),
-    "a model's name": lambda project: (project / MODEL).rename(project / "models/marts/fct2.sql"),
+    "a model's name": lambda project: (project / MODEL).rename(project / "models/marts/fcs.sql"),
 }
 
 
