@@ -309,7 +309,11 @@ class Transform(Part, frozen=True):
     ] = True
     schedule: Annotated[str, _text("When dbt runs, as a cron expression.", _CRON, 100)] = "*/15 * * * *"
     full_refresh_schedule: (
-        Annotated[str, _text("When every mart is built anew; never if absent.", _CRON, 100)] | UnsetType
+        Annotated[
+            str,
+            _text("When every mart is built anew; if absent, only where settings or models have changed.", _CRON, 100),
+        ]
+        | UnsetType
     ) = UNSET
     session_gap: Annotated[
         str, _text("Silence after which a user's next event starts a new session.", _DURATION, 16, 2)
