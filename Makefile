@@ -14,7 +14,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector clean
+.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector bench-dbt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -126,6 +126,9 @@ bench-collector: setup ## requests and events a second that the collector takes 
 
 bench-consumer: native ## the consumer beside other sinks from Kafka to Postgres, a table and a plot (an hour; WORDS="--help" lists what can be set; needs Rust)
 	PYTHONPATH=. $(BIN)/python -m bench.consumer $(WORDS)
+
+bench-dbt: setup ## the transformation on 10 million events of 90 days: full refresh, batches, plans, a table (half an hour; WORDS="--help" lists what can be set); fails if a goal is missed
+	PYTHONPATH=. $(BIN)/python -m bench.dbt $(WORDS)
 
 bench-operator: setup ## the operator with 1,000 pipelines on a real API server and broker; fails if it needs too much (needs Go)
 	PYTHONPATH=.:operator:tests:k8s-tests $(BIN)/python -m bench.operator_scale $(if $(PIPELINES),--pipelines $(PIPELINES))
