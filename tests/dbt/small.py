@@ -26,9 +26,8 @@ def project(directory: Path, *, tests: dict[str, str] | None = None, **models: s
     shutil.copy(warehouse.PROJECT / "macros" / "generate_schema_name.sql", directory / "macros")
     for name, sql in {"stg_offset_positions": POSITIONS, **models}.items():
         write(directory, name, sql)
-    (directory / "tests").mkdir()
     for name, sql in (tests or {}).items():
-        (directory / "tests" / f"{name}.sql").write_text(sql)
+        write_test(directory, name, sql)
     return directory
 
 
@@ -36,6 +35,12 @@ def write(project: Path, name: str, sql: str) -> None:
     """Makes or changes a model."""
     (project / "models").mkdir(exist_ok=True)
     (project / "models" / f"{name}.sql").write_text(sql)
+
+
+def write_test(project: Path, name: str, sql: str) -> None:
+    """Makes or changes a test. To the runner, the project stays the same."""
+    (project / "tests").mkdir(exist_ok=True)
+    (project / "tests" / f"{name}.sql").write_text(sql)
 
 
 def with_source(project: Path, loaded_at_field: str) -> None:

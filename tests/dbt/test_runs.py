@@ -103,10 +103,10 @@ def test_how_far_was_read_is_known_after_a_run_of_all_models_that_succeeded_and_
 
     _consumer_stands_at(raw_dsn, 70)
     assert warehouse.run(settings, "--select", "stg_offset_positions").code == 0
-    small.write(project, "other", small.BROKEN)
-    assert warehouse.run(settings).code == 1
+    small.write_test(project, "fails", "select 1")
+    assert _reason(warehouse.run(settings), code=1) is None
     assert _position(raw_dsn) == (40, 1)
-    small.write(project, "other", small.ONE)
+    small.write_test(project, "fails", "select 1 where false")
     assert warehouse.run(settings).code == 0
     assert _position(raw_dsn) == (70, 1)
 
@@ -117,7 +117,7 @@ def test_a_run_that_is_killed_leaves_how_far_was_read(raw_dsn: str, tmp_path: Pa
     settings = warehouse.settings(raw_dsn, project=project)
     assert warehouse.run(settings).code == 0
     _consumer_stands_at(raw_dsn, 70)
-    small.write(project, "other", small.SLOW)
+    small.write_test(project, "sleeps", "select pg_sleep(300)::text")
     with warehouse.started(settings) as running:
         warehouse.until("the run is in the middle of it", lambda: _sleeps(raw_dsn))
         running.kill()
@@ -146,10 +146,9 @@ def test_all_is_built_anew_where_a_run_could_not_add_to_what_is_there_and_the_lo
     small.write(project, "other", small.ONE.replace("1", "2"))
     assert _reason(warehouse.run(other)) == "the models have changed"
 
-    test = project / "tests" / "fails.sql"
-    test.write_text("select 1")
+    small.write_test(project, "fails", "select 1")
     assert _reason(warehouse.run(other, "--full-refresh"), code=1) == refresh.ASKED
-    test.unlink()
+    small.write_test(project, "fails", "select 1 where false")
     assert _reason(warehouse.run(other)) == refresh.UNFINISHED
     assert _reason(warehouse.run(other)) is None
 
