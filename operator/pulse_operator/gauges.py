@@ -8,7 +8,7 @@ from contextlib import suppress
 from prometheus_client import Gauge
 
 from pulse.adapters import metrics
-from pulse_operator.conditions import ORDER, Evidence
+from pulse_operator.conditions import ORDER, Evidence, last_success
 from pulse_operator.dependencies import Status, Verdict
 from pulse_operator.dependencies.verdict import status
 from pulse_operator.readings import Reading
@@ -27,6 +27,12 @@ def show(evidence: Evidence, found: Mapping[str, Verdict]) -> None:
         metrics.PIPELINE_DRAIN_SECONDS.labels(*key).set(decision.drain_seconds)
     else:
         _remove(metrics.PIPELINE_DRAIN_SECONDS, *key)
+    cron_job = evidence.seen.there(evidence.wants.transform)
+    good = last_success(cron_job) if cron_job is not None else None
+    if good is not None:
+        metrics.PIPELINE_LAST_TRANSFORM.labels(*key).set(good)
+    else:
+        _remove(metrics.PIPELINE_LAST_TRANSFORM, *key)
     consumer = evidence.seen.there(evidence.wants.consumer)
     if consumer is not None:
         metrics.PIPELINE_REPLICAS.labels(*key, "current").set(status(consumer).get("readyReplicas", 0))
@@ -44,7 +50,12 @@ def forget(key: tuple[str, str]) -> None:
     """Takes a pipeline off that is no more."""
     for name in ORDER:
         _show_condition(key, name, None)
-    for metric in (metrics.PIPELINE_LAG, metrics.PIPELINE_LAG_READ, metrics.PIPELINE_DRAIN_SECONDS):
+    for metric in (
+        metrics.PIPELINE_LAG,
+        metrics.PIPELINE_LAG_READ,
+        metrics.PIPELINE_DRAIN_SECONDS,
+        metrics.PIPELINE_LAST_TRANSFORM,
+    ):
         _remove(metric, *key)
     for kind in ("current", "desired"):
         _remove(metrics.PIPELINE_REPLICAS, *key, kind)

@@ -120,6 +120,12 @@ PIPELINE_DRAIN_SECONDS = Gauge(
     ["namespace", "pipeline"],
     registry=OPERATOR_REGISTRY,
 )
+PIPELINE_LAST_TRANSFORM = Gauge(
+    "pulse_pipeline_last_transform_timestamp_seconds",
+    "Unix time at which the last good run of dbt ended; absent before the first.",
+    ["namespace", "pipeline"],
+    registry=OPERATOR_REGISTRY,
+)
 PIPELINE_REPLICAS = Gauge(
     "pulse_pipeline_replicas",
     "Consumers, by kind: current (ready) or desired.",
