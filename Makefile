@@ -2,7 +2,7 @@
 PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MEMBERS := core operator images/collector images/consumer images/simulator images/transform local sdk
+MEMBERS := core operator images/collector images/consumer images/simulator images/transform images/dashboards local sdk
 NATIVE := images/consumer/native
 # What packs plain records in the consumer's image: native where Rust is at hand to build it, else python.
 PACKER ?= $(if $(shell command -v cargo),native,python)
@@ -107,6 +107,7 @@ images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG, REPOSITOR
 
 image-consumer: $(if $(filter native,$(PACKER)),wheel)
 image-consumer: ARGUMENTS = --build-arg PACKER=$(PACKER)
+image-dashboards: ## build the image of the live page, which no pipeline needs yet
 image-operator: DOCKERFILE = operator/Dockerfile
 image-%: DOCKERFILE = images/$*/Dockerfile
 image-%:

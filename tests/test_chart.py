@@ -111,7 +111,16 @@ def test_the_definition_in_the_chart_is_that_of_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "member", ["core", "operator", "images/collector", "images/consumer", "images/simulator", "images/transform"]
+    "member",
+    [
+        "core",
+        "operator",
+        "images/collector",
+        "images/consumer",
+        "images/simulator",
+        "images/transform",
+        "images/dashboards",
+    ],
 )
 def test_the_chart_installs_the_version_that_the_code_has(member: str) -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))

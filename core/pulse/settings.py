@@ -387,6 +387,44 @@ class TransformSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardSettings(Settings):
+    """The live page of dashboards; its database user should be the reader."""
+
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    topics: TopicSettings
+    log: LogSettings
+    host: str = setting("PULSE_DASHBOARD_HOST", "Address to listen on; 0.0.0.0 is all of them.", "127.0.0.1")
+    port: int = setting("PULSE_DASHBOARD_PORT", "Port to listen on.", 8088, minimum=1, maximum=65535)
+    auth: str = setting(
+        "PULSE_DASHBOARD_AUTH",
+        "Who lets people in: token is the page itself, which asks for PULSE_DASHBOARD_TOKEN; proxy is whatever stands "
+        "before it, and the page lets everybody in who reaches it.",
+        "token",
+        choices=("token", "proxy"),
+    )
+    token: str = setting(
+        "PULSE_DASHBOARD_TOKEN", "What a person has to know to be let in, 16 characters at least.", "", secret=True
+    )
+    statement_timeout: timedelta = setting(
+        "PULSE_DASHBOARD_STATEMENT_TIMEOUT",
+        "Longest that Postgres works on one card.",
+        timedelta(seconds=10),
+        minimum=0.1,
+        maximum=600,
+    )
+    connections: int = setting(
+        "PULSE_DASHBOARD_CONNECTIONS", "Connections to Postgres at the same time, at most.", 4, minimum=1, maximum=100
+    )
+    stale_after: timedelta = setting(
+        "PULSE_DASHBOARD_STALE_AFTER",
+        "Age of the last successful run of dbt from which the page warns.",
+        timedelta(hours=1),
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorSettings(Settings):
     """The operator."""
 
@@ -448,6 +486,7 @@ COMPONENTS: tuple[type[Settings], ...] = (
     CollectorSettings,
     CommandSettings,
     ConsumerSettings,
+    DashboardSettings,
     DeadLetterSettings,
     MaintainSettings,
     MigrateSettings,

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pulse.settings import ConsumerSettings, DatabaseSettings, KafkaSettings, TopicSettings
+from pulse.settings import ConsumerSettings, DashboardSettings, DatabaseSettings, KafkaSettings, TopicSettings
 from pulse_local import ports
 from pulse_local.services import postgres
 from pulse_local.state import PIPELINE, ROLE_PREFIX, ROLES, State
 
 # Who connects to the database for a subcommand; the ones not named here work on the raw tables, as the consumer does.
-_ROLES = {"maintain": postgres.ADMIN, "migrate": postgres.ADMIN, "transform": ROLES.transform}
+_ROLES = {
+    "dashboard": ROLES.reader,
+    "maintain": postgres.ADMIN,
+    "migrate": postgres.ADMIN,
+    "transform": ROLES.transform,
+}
 
 # The dbt project of a checkout; an installed Pulse names its own.
 _DBT_PROJECT = Path(__file__).parents[2] / "dbt"
@@ -48,3 +53,19 @@ def for_child(state: State, command: str, env: Mapping[str, str]) -> dict[str, s
 def consumer_settings(state: State, env: Mapping[str, str]) -> ConsumerSettings:
     """The consumer's settings: what the stack knows, and whatever else the user set. SettingsError if that is wrong."""
     return ConsumerSettings.from_env({**for_child(state, "consume", env), "PULSE_HEALTH_PORT": str(state.ports.health)})
+
+
+def dashboard_settings(state: State, env: Mapping[str, str]) -> DashboardSettings:
+    """The live page's settings: for this machine alone, with the stack's token. SettingsError if one is wrong."""
+    own = {
+        "PULSE_DASHBOARD_HOST": ports.HOST,
+        "PULSE_DASHBOARD_PORT": str(state.ports.dashboard),
+        "PULSE_DASHBOARD_AUTH": "token",
+        "PULSE_DASHBOARD_TOKEN": state.dashboard_token,
+    }
+    return DashboardSettings.from_env({**for_child(state, "dashboard", env), **own})
+
+
+def dashboard_address(state: State) -> str:
+    """What to open in a browser; the token in it lets in whoever has it."""
+    return f"http://{ports.HOST}:{state.ports.dashboard}/?token={state.dashboard_token}"

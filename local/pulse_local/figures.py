@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import translated
-from pulse.errors import KafkaUnavailable
 from pulse.settings import TopicSettings
 
 
@@ -50,24 +48,6 @@ class Progress:
         )
 
 
-def log_ends(client: AdminClient, topic: str) -> tuple[dict[int, int], dict[int, int]]:
-    """The first and the next offset of every partition of the topic."""
-    partitions = [TopicPartition(topic, number) for number in range(kafka_adapter.partition_count(client, topic))]
-    return _offsets(client, partitions, "earliest"), _offsets(client, partitions, "latest")
-
-
-def _offsets(client: AdminClient, partitions: list[TopicPartition], end: str) -> dict[int, int]:
-    spec: OffsetSpec = getattr(OffsetSpec, end)()
-    futures = client.list_offsets(dict.fromkeys(partitions, spec))
-    try:
-        return {
-            partition.partition: future.result(timeout=kafka_adapter.ADMIN_TIMEOUT_SECONDS).offset
-            for partition, future in futures.items()
-        }
-    except KafkaException as failed:
-        raise KafkaUnavailable(f"Reading the ends of the log: {failed.args[0].str()}") from failed
-
-
 def stored_offsets(connection: psycopg.Connection[Any], topics: TopicSettings) -> dict[int, int]:
     """The next offset of every partition that the consumer has a row for."""
     rows = _asked(
@@ -81,7 +61,7 @@ def stored_offsets(connection: psycopg.Connection[Any], topics: TopicSettings) -
 def progress(client: AdminClient, connection: psycopg.Connection[Any], topics: TopicSettings) -> Progress:
     """Where the consumer stands now. What is stored is read first, so that the lag is never too small."""
     stored = stored_offsets(connection, topics)
-    starts, ends = log_ends(client, topics.events)
+    starts, ends = kafka_adapter.log_ends(client, topics.events)
     return Progress(starts, ends, stored)
 
 

@@ -35,7 +35,7 @@ def check(local: Stack, needed: Iterable[str], env: Mapping[str, str]) -> None:
 
 def hint(local: Stack) -> str:
     """What to say after an outage: which service of the stack is dead; empty if none is."""
-    missing = [name for name in stack.SERVICES if not local.is_running(name)]
+    missing = [name for name in stack.PIPELINE if not local.is_running(name)]
     return _sentence(missing) if local.known and local.state.processes and missing else ""
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 
-from pulse.env import unknown, unknown_sentence
+from pulse.env import Settings, unknown, unknown_sentence
 from pulse.errors import SettingsError, Stop
 from pulse.settings import CommandSettings
 from pulse_local import environment, paths, ports, processes, provision, state
@@ -21,11 +21,14 @@ from pulse_local.processes import Process
 from pulse_local.services import jars, kafka, postgres
 from pulse_local.state import Ports, State
 
-KAFKA, POSTGRES, CONSUMER = "kafka", "postgres", "consumer"
-SERVICES = (POSTGRES, KAFKA, CONSUMER)
+KAFKA, POSTGRES, CONSUMER, DASHBOARD = "kafka", "postgres", "consumer", "dashboard"
+# What events go through, and all that is kept running: who looks at the numbers is in nobody's way.
+PIPELINE = (POSTGRES, KAFKA, CONSUMER)
+SERVICES = (*PIPELINE, DASHBOARD)
 
 CONSUMER_READY_SECONDS = 60.0
-CONSUMER_STOP_SECONDS = 30.0
+DASHBOARD_READY_SECONDS = 30.0
+OTHER_STOP_SECONDS = 30.0
 
 Report = Callable[[str], None]
 
@@ -69,7 +72,7 @@ class Stack:
         return [process for process in self._state.processes if processes.is_running(process)] if self._state else []
 
     def up(self, forced: Forced) -> None:
-        """Starts whatever of the three services does not run. What it started is stopped again if one fails."""
+        """Starts whatever of the services does not run. What it started is stopped again if one fails."""
         paths.prepare(self.paths)
         with self._alone():
             paths.check_space(self.paths)
@@ -82,6 +85,7 @@ class Stack:
                 self._start_kafka()
                 self._provision()
                 self._start_consumer()
+                self._start_dashboard()
             except BaseException:
                 with processes.uninterrupted():
                     for process in reversed(self._started):
@@ -130,7 +134,7 @@ class Stack:
         self._state = None
 
     def _stop_other(self, process: Process) -> bool:
-        return processes.stop(process, CONSUMER_STOP_SECONDS)
+        return processes.stop(process, OTHER_STOP_SECONDS)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -174,6 +178,7 @@ class Stack:
             controller=last.controller if self.is_running(KAFKA) else free(last.controller),
             postgres=chosen(POSTGRES, forced.postgres, last.postgres, "--postgres-port"),
             health=chosen(CONSUMER, 0, last.health, ""),
+            dashboard=chosen(DASHBOARD, 0, last.dashboard, ""),
         )
         self._remember(replace(self.state, ports=new))
 
@@ -217,11 +222,23 @@ class Stack:
             return
         settings = environment.consumer_settings(self.state, self.env)
         with self._timed(f"Consumer, health on {ports.HOST}:{settings.health_port}"):
-            inherited = {name: value for name, value in self.env.items() if not name.startswith("PULSE_")}
-            process = self.start(
-                CONSUMER, [sys.executable, "-m", "pulse_consumer", "run"], {**inherited, **settings.to_env()}
-            )
+            process = self._start_component(CONSUMER, ["pulse_consumer", "run"], settings)
             processes.wait_ready(process, lambda: _says_ready(settings.health_port), CONSUMER_READY_SECONDS)
+
+    def _start_dashboard(self) -> None:
+        if self.is_running(DASHBOARD):
+            return
+        if not self.state.dashboard_token:
+            self._remember(replace(self.state, dashboard_token=state.secret()))
+        settings = environment.dashboard_settings(self.state, self.env)
+        with self._timed(f"Dashboards on {ports.HOST}:{settings.port}"):
+            process = self._start_component(DASHBOARD, ["pulse_dashboards", "serve"], settings)
+            processes.wait_ready(process, lambda: _says_ready(settings.port), DASHBOARD_READY_SECONDS)
+
+    def _start_component(self, name: str, module: list[str], settings: Settings) -> Process:
+        """Starts one of Pulse's components with these settings and no other."""
+        inherited = {name: value for name, value in self.env.items() if not name.startswith("PULSE_")}
+        return self.start(name, [sys.executable, "-m", *module], {**inherited, **settings.to_env()})
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:

@@ -36,6 +36,7 @@ class Ports:
     controller: int = 0
     postgres: int = 0
     health: int = 0
+    dashboard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class State:
     # of it is stored.
     history_end: str = ""
     history_done: bool = False
+    # What lets a browser into the dashboards; a state from before there were any has none yet.
+    dashboard_token: str = field(default="", repr=False)
 
     @property
     def plan(self) -> Plan:
@@ -88,7 +91,12 @@ class State:
 
 def fresh() -> State:
     """The state of a stack that never ran."""
-    return State(Ports(), Passwords(*(secrets.token_urlsafe(18) for _ in range(4))))
+    return State(Ports(), Passwords(*(secret() for _ in range(4))), dashboard_token=secret())
+
+
+def secret() -> str:
+    """A password that nobody guesses."""
+    return secrets.token_urlsafe(18)
 
 
 def load(path: Path) -> State | None:
@@ -115,7 +123,12 @@ def _parsed(raw: dict[str, Any]) -> State:
         raise ValueError("another version")
     processes = tuple(Process(**process) for process in raw["processes"])
     return State(
-        Ports(**raw["ports"]), Passwords(**raw["passwords"]), processes, raw["history_end"], raw["history_done"]
+        Ports(**raw["ports"]),
+        Passwords(**raw["passwords"]),
+        processes,
+        raw["history_end"],
+        raw["history_done"],
+        raw.get("dashboard_token", ""),
     )
 
 

@@ -16,7 +16,7 @@ from pulse_local.state import Ports
 
 pytestmark = pytest.mark.integration
 
-ALL = {"kafka", "postgres", "consumer"}
+ALL = {"kafka", "postgres", "consumer", "dashboard"}
 
 
 def sentences(text: str) -> list[str]:
@@ -79,7 +79,7 @@ def test_with_one_service_down_the_status_still_counts_what_the_others_know(
 def test_after_a_crash_of_everything_the_data_is_still_there(stack: Cli) -> None:
     stack.run("psql", "--admin", "-c", "create table if not exists public.kept (n int)")
     stack.run("psql", "--admin", "-c", "insert into public.kept values (1)")
-    for name in ("consumer", "kafka", "postgres"):
+    for name in ("dashboard", "consumer", "kafka", "postgres"):
         stack.kill(name)
     assert stack.run("status").returncode == 1
     assert stack.run("up").returncode == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from pulse.errors import KafkaUnavailable, Stop
 from pulse.facts import KafkaAccess
@@ -119,6 +119,21 @@ def partition_count(client: AdminClient, topic: str) -> int:
     """How many partitions the topic has. Stop if there is no such topic."""
     future = client.describe_topics(TopicCollection([topic]))[topic]
     return len(answer(future, f"Looking up topic {topic}").partitions)
+
+
+def log_ends(client: AdminClient, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+    """The first and the next offset of every partition of the topic. Stop if there is no such topic."""
+    partitions = [TopicPartition(topic, number) for number in range(partition_count(client, topic))]
+    return _offsets(client, partitions, "earliest"), _offsets(client, partitions, "latest")
+
+
+def _offsets(client: AdminClient, partitions: list[TopicPartition], end: str) -> dict[int, int]:
+    spec: OffsetSpec = getattr(OffsetSpec, end)()
+    futures = client.list_offsets(dict.fromkeys(partitions, spec))
+    return {
+        partition.partition: answer(future, "Reading the ends of the log").offset
+        for partition, future in futures.items()
+    }
 
 
 def topic_config(client: AdminClient, topic: str) -> dict[str, str]:

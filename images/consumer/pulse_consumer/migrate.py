@@ -60,6 +60,8 @@ grant usage on schema marts to {reader};
 grant select, insert, update on ops.dbt_runs, ops.dbt_results, ops.dbt_offsets to {transform};
 grant select, insert, update, delete on ops.dbt_positions to {transform};
 grant select on ops.dbt_runs, ops.dbt_results to {reader};
+grant select on ops.live_minutes, ops.live_pages, ops.live_users, ops.live_batches, ops.live_delays, ops.stored_offsets,
+    ops.open_dead_letters to {reader};
 alter default privileges for role {transform} in schema marts grant select on tables to {reader};
 grant select on all tables in schema marts to {reader};
 """)

@@ -14,7 +14,7 @@ from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.cli import FAILED, OK, Command
 from pulse.settings import KafkaSettings, TopicSettings
-from pulse_local import figures, ports, processes, stack
+from pulse_local import environment, figures, ports, processes, stack
 from pulse_local.figures import Progress
 from pulse_local.output import say
 from pulse_local.services import postgres
@@ -39,6 +39,8 @@ def _run(_: Namespace, env: Mapping[str, str]) -> int:
     console.print(_services(local))
     if local.is_running(stack.KAFKA) or local.is_running(stack.POSTGRES):
         console.print(_flow(local))
+    if local.is_running(stack.DASHBOARD):
+        say(f"Dashboards: {environment.dashboard_address(local.state)}")
     missing = [name for name in stack.SERVICES if not local.is_running(name)]
     if missing:
         say(f"Not running: {', '.join(missing)}. `pulse logs {missing[0]}` says why, `pulse up` starts it again.")
@@ -51,6 +53,7 @@ def _services(local: Stack) -> Table:
         stack.KAFKA: state.ports.kafka,
         stack.POSTGRES: state.ports.postgres,
         stack.CONSUMER: state.ports.health,
+        stack.DASHBOARD: state.ports.dashboard,
     }
     table = Table("service", "state", "pid", "address", box=box.SIMPLE_HEAD)
     others = [process.name for process in state.processes if process.name not in stack.SERVICES]
@@ -98,7 +101,7 @@ def _in_log(local: Stack) -> tuple[Ends, Ends]:
     """The first and next offsets of the events and of the dead letters, read after what is stored: no lag too small."""
     client = kafka_adapter.admin(KafkaSettings(f"{ports.HOST}:{local.state.ports.kafka}"))
     plan = local.state.plan
-    return figures.log_ends(client, plan.events.name), figures.log_ends(client, plan.dlq.name)
+    return kafka_adapter.log_ends(client, plan.events.name), kafka_adapter.log_ends(client, plan.dlq.name)
 
 
 STATUS = Command("what runs, where, and how far it is; exit code 1 if something does not run", _configure, _run)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pulse.cli import OK, Command
 from pulse.errors import Stop
-from pulse_local import stack
+from pulse_local import environment, stack
 from pulse_local.output import say
 from pulse_local.words import port
 
@@ -36,7 +36,8 @@ def _run(words: Namespace, env: Mapping[str, str]) -> int:
     began = time.monotonic()
     local.up(stack.Forced(words.kafka_port, words.postgres_port))
     say(f"Up after {time.monotonic() - began:.1f} s. `pulse status` shows how it is, `pulse down` stops it.")
+    say(f"Dashboards: {environment.dashboard_address(local.state)}")
     return OK
 
 
-UP = Command("start Kafka, Postgres and the consumer on this machine", _configure, _run)
+UP = Command("start Kafka, Postgres, the consumer and the dashboards on this machine", _configure, _run)
