@@ -107,7 +107,7 @@ images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG, REPOSITOR
 
 image-consumer: $(if $(filter native,$(PACKER)),wheel)
 image-consumer: ARGUMENTS = --build-arg PACKER=$(PACKER)
-image-dashboards: ## build the image of the live page, which no pipeline needs yet
+image-dashboards: ## build the image of the live page and of `pulse metabase`, which no pipeline needs yet
 image-operator: DOCKERFILE = operator/Dockerfile
 image-%: DOCKERFILE = images/$*/Dockerfile
 image-%:

@@ -425,6 +425,38 @@ class DashboardSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class MetabaseSettings(Settings):
+    """What puts the dashboards into Metabase; the connection string is the reader's, as Metabase reaches Postgres."""
+
+    database: DatabaseSettings
+    log: LogSettings
+    pipeline: str = setting("PULSE_PIPELINE", "Name of the pipeline that the database belongs to.")
+    url: str = setting("PULSE_METABASE_URL", "Address of Metabase, such as http://metabase:3000.")
+    email: str = setting("PULSE_METABASE_EMAIL", "Mail address of its administrator, who is made if Metabase has none.")
+    password: str = setting("PULSE_METABASE_PASSWORD", "Password of this administrator.", secret=True)
+    setup_token: str = setting(
+        "PULSE_METABASE_SETUP_TOKEN",
+        "The token that Metabase was started with as MB_SETUP_TOKEN; empty asks Metabase for it.",
+        "",
+        secret=True,
+    )
+    site_name: str = setting("PULSE_METABASE_SITE_NAME", "Name that a new Metabase gives itself.", "Pulse")
+    edited: str = setting(
+        "PULSE_METABASE_EDITED",
+        "What becomes of a card or dashboard of Pulse that a person has changed: keep tells it and leaves it, "
+        "overwrite sets it back.",
+        "keep",
+        choices=("keep", "overwrite"),
+    )
+    wait: timedelta = setting(
+        "PULSE_METABASE_WAIT",
+        "Longest that a Metabase which does not answer is waited for, the first start included.",
+        timedelta(minutes=10),
+        minimum=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorSettings(Settings):
     """The operator."""
 
@@ -489,6 +521,7 @@ COMPONENTS: tuple[type[Settings], ...] = (
     DashboardSettings,
     DeadLetterSettings,
     MaintainSettings,
+    MetabaseSettings,
     MigrateSettings,
     OffsetsSettings,
     OperatorSettings,

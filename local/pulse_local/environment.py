@@ -17,6 +17,7 @@ from pulse_local.state import PIPELINE, ROLE_PREFIX, ROLES, State
 _ROLES = {
     "dashboard": ROLES.reader,
     "maintain": postgres.ADMIN,
+    "metabase": ROLES.reader,
     "migrate": postgres.ADMIN,
     "transform": ROLES.transform,
 }

@@ -15,6 +15,7 @@ OF_COMMAND = {
     "consume": (POSTGRES, KAFKA),
     "dlq": (POSTGRES,),
     "maintain": (POSTGRES,),
+    "metabase": (POSTGRES,),
     "migrate": (POSTGRES,),
     "offsets": (POSTGRES, KAFKA),
     "simulate": (KAFKA,),

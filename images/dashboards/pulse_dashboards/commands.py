@@ -6,7 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from pulse import cli
-from pulse.settings import DashboardSettings
+from pulse.adapters import logs
+from pulse.settings import DashboardSettings, MetabaseSettings
+from pulse_dashboards import load
+from pulse_dashboards.metabase.provision import provision
 from pulse_dashboards.web import server
 
 
@@ -20,3 +23,16 @@ def _serve(_: Namespace, env: Mapping[str, str]) -> int:
 
 
 SERVE = cli.Command("Serve the dashboards as a page that draws them from Postgres.", _no_words, _serve)
+
+
+def _provision(_: Namespace, env: Mapping[str, str]) -> int:
+    settings = MetabaseSettings.from_env(env)
+    provision(settings, load.shipped(), logs.configure(settings.log, "metabase"))
+    return cli.OK
+
+
+METABASE = cli.Command(
+    "Put the dashboards into a Metabase: set it up if it is new, mend what differs, archive what is gone.",
+    _no_words,
+    _provision,
+)
