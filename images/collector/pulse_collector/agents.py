@@ -15,7 +15,7 @@ _BROWSERS = (
     ("opera", re.compile(r"\bOPR/|\bOpera\b")),
     ("samsung", re.compile(r"\bSamsungBrowser/")),
     ("firefox", re.compile(r"\bFirefox/|\bFxiOS/")),
-    ("chrome", re.compile(r"\bChrome/|\bCriOS/|\bChromium/")),
+    ("chrome", re.compile(r"\b(?:Headless)?Chrome/|\bCriOS/|\bChromium/")),
     ("safari", re.compile(r"\bSafari/|\bAppleWebKit/")),
 )
 _SYSTEMS = (

@@ -65,6 +65,10 @@ def test_a_bot_is_flagged_with_the_reason(text: str) -> None:
     assert BOTS[text] in REASONS
 
 
+def test_a_browser_without_a_window_is_the_browser_that_it_is() -> None:
+    assert agent(f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} HeadlessChrome/130.0 Safari/537.36").browser == "chrome"
+
+
 def test_signs_beside_the_name() -> None:
     person = next(iter(PEOPLE))
     assert bot_reason(person, prefetch=True) == "prefetch"
