@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -27,6 +30,16 @@ def program() -> str:
             "Chromium is missing, and only root on Debian and its like gets it installed by itself: install it so that "
             f"one of {', '.join(NAMES)} is on the PATH, then say this again."
         )
+    with (Path(tempfile.gettempdir()) / "pulse-chromium.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # of several suites that start at once, one installs it
+        if not _found():
+            _install()
+    if found := _found():
+        return found
+    raise NoBrowserError(f"Debian's package chromium is installed and brought none of {', '.join(NAMES)}.")
+
+
+def _install() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     # Letters of some font are needed too, else text has no width.
     install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core")
@@ -36,9 +49,6 @@ def program() -> str:
         )
         if done.returncode:
             raise NoBrowserError(f"`{' '.join(words)}` failed: {done.stderr.strip()[-2000:]}")
-    if found := _found():
-        return found
-    raise NoBrowserError(f"Debian's package chromium is installed and brought none of {', '.join(NAMES)}.")
 
 
 def _found() -> str | None:

@@ -6,6 +6,7 @@ belongs to a system user.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -86,15 +87,23 @@ def binaries(source: Path, cache: Path, user: User | None) -> Path:
     copy = cache / f"postgres-{version(_PACKAGE)}"
     if not copy.is_dir():
         system_user.check_can_enter(user, cache, "PULSE_CACHE")
-        fresh = Path(tempfile.mkdtemp(prefix=".postgres-", dir=cache))
-        shutil.copytree(source, fresh / package.name / source.name, symlinks=True)
-        # The programs look for their libraries beside the package, where its wheel put them.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.is_dir():
-            shutil.copytree(libraries, fresh / libraries.name)
-        _open_to_all(fresh)
-        fresh.rename(copy)
+        with copy.with_name(f"{copy.name}.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # of several that start at once, one makes it
+            if not copy.is_dir():
+                _copy_for_all(package, source.name, copy)
     return copy / package.name / source.name / "bin"
+
+
+def _copy_for_all(package: Path, installation: str, copy: Path) -> None:
+    """Copies the installation of the package and its libraries to `copy`, where everybody may run it."""
+    fresh = Path(tempfile.mkdtemp(prefix=".postgres-", dir=copy.parent))
+    shutil.copytree(package / installation, fresh / package.name / installation, symlinks=True)
+    # The programs look for their libraries beside the package, where its wheel put them.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, fresh / libraries.name)
+    _open_to_all(fresh)
+    fresh.rename(copy)
 
 
 def _open_to_all(directory: Path) -> None:
