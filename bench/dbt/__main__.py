@@ -102,7 +102,7 @@ def _check(warehouse: Warehouse) -> None:
 
 
 def _tell(what: str, ran: Ran) -> None:
-    slowest = sorted(ran.by_model.items(), key=lambda model: -model[1])[:_SHOWN_MODELS]
+    slowest = [*list(ran.by_model.items())[:_SHOWN_MODELS], ("all tests", sum(ran.by_test.values()))]
     of_them = ", ".join(f"{name} {seconds:.2f}" for name, seconds in slowest)
     _say(f"{what}: {ran.seconds:.1f} s, dbt's start {ran.starting_seconds:.1f}, SQL {ran.sql_seconds:.1f} ({of_them})")
 

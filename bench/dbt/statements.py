@@ -23,6 +23,11 @@ class Statement:
     text: str
 
     @property
+    def kind(self) -> str:
+        """`model`, `test` or another of dbt's kinds of node."""
+        return self.node.partition(".")[0]
+
+    @property
     def name(self) -> str:
         """The model's or test's name."""
         return self.node.split(".")[2] if self.node else ""
@@ -55,11 +60,10 @@ def _statement(entry: str) -> Statement | None:
     return Statement(node, float(done[3]) / 1000, text.strip())
 
 
-def seconds_by_model(statements: Iterable[Statement]) -> dict[str, float]:
-    """How long Postgres worked for each model and, together, for all tests."""
+def seconds_by_name(statements: Iterable[Statement], kind: str) -> dict[str, float]:
+    """How long Postgres worked for each node of a kind (`model`, `test`), by its name; the slowest first."""
     total: dict[str, float] = {}
     for statement in statements:
-        if statement.node:
-            name = "(tests)" if statement.node.startswith("test.") else statement.name
-            total[name] = total.get(name, 0.0) + statement.seconds
-    return total
+        if statement.kind == kind:
+            total[statement.name] = total.get(statement.name, 0.0) + statement.seconds
+    return dict(sorted(total.items(), key=lambda found: -found[1]))

@@ -15,7 +15,7 @@ from threading import Event, Thread
 from typing import Any
 
 import psycopg
-from bench.dbt.statements import Statement, parsed, seconds_by_model
+from bench.dbt.statements import Statement, parsed, seconds_by_name
 from psycopg.conninfo import make_conninfo
 
 from pulse.names import database_roles
@@ -57,7 +57,11 @@ class Ran:
 
     @property
     def by_model(self) -> dict[str, float]:
-        return seconds_by_model(self.statements)
+        return seconds_by_name(self.statements, "model")
+
+    @property
+    def by_test(self) -> dict[str, float]:
+        return seconds_by_name(self.statements, "test")
 
     @property
     def sql_seconds(self) -> float:
