@@ -6,7 +6,9 @@ import json
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,7 +120,7 @@ def test_a_run_that_is_killed_leaves_how_far_was_read(raw_dsn: str, tmp_path: Pa
     assert warehouse.run(settings).code == 0
     _consumer_stands_at(raw_dsn, 70)
     small.write_test(project, "sleeps", "select pg_sleep(300)::text")
-    with warehouse.started(settings) as running:
+    with _in_the_background_of_a_shell(), warehouse.started(settings) as running:
         warehouse.until("the run is in the middle of it", lambda: _sleeps(raw_dsn))
         running.kill()
     warehouse.until("dbt has ended with its parent", lambda: not _sleeps(raw_dsn))
@@ -400,6 +402,16 @@ def _fewest_rows(dsn: str, names: list[str], over: Event) -> tuple[int, dict[str
 def _sleeps(dsn: str) -> bool:
     waiting = "select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
     return bool(warehouse.query(dsn, waiting))
+
+
+@contextmanager
+def _in_the_background_of_a_shell() -> Iterator[None]:
+    """What is started here ignores SIGINT, as a shell has its background do."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _consumer_stands_at(dsn: str, offset: int) -> None:

@@ -38,6 +38,8 @@ def main() -> None:
     `parse` comes first where others follow; they work on what it read. The exit code is dbt's: 1 if what it did failed,
     2 if it could not do it.
     """
+    # Whoever started the parent in the background of a shell had this signal ignored, and we with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     Thread(target=_follow_parent, daemon=True).start()
     gc.disable()  # code and project are read to be kept: looking for garbage among them costs a fifth of dbt's start
     sys.exit(_done(json.loads(sys.argv[1])))
