@@ -12,7 +12,8 @@ from bench.dbt.warehouse import Ran
 
 REFRESH_SECONDS, BATCH_SECONDS, MAU_SECONDS, GROWTH = 300.0, 10.0, 2.0, 1.3
 _MAU = "fct_engagement_daily"
-_SHOWN_SECONDS = 0.1
+# What a table of models and tests leaves out: all that takes less than this of a batch, and of a full refresh.
+_SHOWN_BATCH_SECONDS, _SHOWN_REFRESH_SECONDS = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def model_table(half: Stage, whole: Stage) -> str:
     rows = [
         f"| {name} | " + " | ".join(f"{column.get(name, 0.0):.2f}" for column in columns) + " |"
         for name in names
-        if max(column.get(name, 0.0) for column in columns) >= _SHOWN_SECONDS
+        if columns[1].get(name, 0.0) >= _SHOWN_BATCH_SECONDS or columns[2].get(name, 0.0) >= _SHOWN_REFRESH_SECONDS
     ]
     heads = (f"batch, {half.events:,} before", f"batch, {whole.events:,} before", "full refresh")
     return "\n".join([f"| SQL seconds | {' | '.join(heads)} |", "| --- | ---: | ---: | ---: |", *rows])
