@@ -84,9 +84,11 @@ busy_days as (
 ),
 
 -- An event that is read again counts once.
-newly_quarantined as (
+days_over_limit as (
 
-    select busy_days.user_id
+    select
+        busy_days.user_id,
+        busy_days.activity_date
     from busy_days
     cross join lateral (
         select known.event_id
@@ -102,6 +104,12 @@ newly_quarantined as (
     ) as day_events
     group by busy_days.user_id, busy_days.activity_date
     having count(*) > {{ var('quarantine_events_per_day') }}
+
+),
+
+newly_quarantined as (
+
+    select distinct user_id from days_over_limit
 
 ),
 
