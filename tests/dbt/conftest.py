@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
+from kit.guardian import Guardian
 
 from pulse.settings import DatabaseSettings
 from pulse_local.services import postgres
 
 from . import warehouse
+from .exactness import Judge, recordings
 
 
 @pytest.fixture
@@ -20,6 +22,14 @@ def raw_dsn(database: DatabaseSettings) -> str:
     """A database with Pulse's tables and nothing in them."""
     warehouse.prepare(database.dsn)
     return database.dsn
+
+
+@pytest.fixture
+def fresh_dsn(postgres_server: postgres.Server) -> Iterator[str]:
+    """Another one like it."""
+    with _database(postgres_server) as dsn:
+        warehouse.prepare(dsn)
+        yield dsn
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +47,12 @@ def _database(server: postgres.Server) -> Iterator[str]:
         connection.execute(f"create database {name}".encode())
         yield server.dsn(name)
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture(scope="session")
+def judge(guardian: Guardian, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
+    """Who judges histories cut into runs, on a server for many small tables and with dbt's statements taken down."""
+    with warehouse.hasty_server("tests", guardian) as server, _database(server) as dsn:
+        warehouse.prepare(dsn)
+        with closing(Judge(dsn, recordings(dsn, tmp_path_factory.mktemp("recordings")))) as judge:
+            yield judge

@@ -174,6 +174,7 @@ def live_event(user: str, minutes_ago: float, arrived_minutes_ago: float | None 
         "user_id": user,
         "event_timestamp": happened,
         "page": "/",
+        "category": None,
         "funnel_step_index": None,
         "anonymous_id": None,
         "properties": None,

@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from . import warehouse
+from .comparing import differences
 from .history import History, history
-from .reference import Row, Rules, in_utc, marts
+from .reference import Rules, marts
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +38,7 @@ def test_every_mart_equals_the_reference(raw_dsn: str, seed: int, rules: Rules, 
     ran = warehouse.run(warehouse.settings(raw_dsn, rules))
     assert ran.code == 0, ran.log
     for name, expected in marts(made, rules).items():
-        assert _differences(warehouse.mart(raw_dsn, name), expected) == [], name
+        assert differences(warehouse.mart(raw_dsn, name), expected) == [], name
 
 
 def test_a_gap_of_31_minutes_is_seen_by_the_comparison(raw_dsn: str) -> None:
@@ -47,8 +48,8 @@ def test_a_gap_of_31_minutes_is_seen_by_the_comparison(raw_dsn: str) -> None:
     ran = warehouse.run(warehouse.settings(raw_dsn, wrong), "--select", "fct_sessions", "--full-refresh")
     assert ran.code == 0, ran.log
     sessions = warehouse.mart(raw_dsn, "fct_sessions")
-    assert _differences(sessions, marts(made, wrong)["fct_sessions"]) == []
-    assert _differences(sessions, marts(made, Rules())["fct_sessions"]) != []
+    assert differences(sessions, marts(made, wrong)["fct_sessions"]) == []
+    assert differences(sessions, marts(made, Rules())["fct_sessions"]) != []
 
 
 @pytest.mark.parametrize(("seed", "rules"), [case[:2] for case in CASES.values()], ids=CASES)
@@ -66,6 +67,9 @@ def test_the_histories_hold_every_case_that_the_rules_tell_apart(seed: int, rule
         assert any(row[column] for row in quality), column
     assert {row["is_stitched"] for row in made["dim_visitors"]} == {True, False}
     assert any(row["share"] == 0 for row in made["fct_retention_cohorts_weekly"])
+    assert {len(session["categories"]) for session in sessions} >= {0, 1, 2, 3}
+    for column in ("referrer", "utm_source", "utm_medium", "utm_campaign"):
+        assert {row[column] == "(none)" for row in made["fct_touches_daily"]} == {True, False}, column
 
 
 @pytest.mark.parametrize("rule", ["session_gap", "late_after", "time_zone", "include_custom_events", "exclude_bots"])
@@ -85,17 +89,3 @@ def _set_session_zone(dsn: str, zone: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         name = connection.info.dbname
         connection.execute(f"alter database {name} set timezone to '{zone}'".encode())
-
-
-def _differences(found: list[Row], expected: list[Row]) -> list[tuple[str, Row]]:
-    """Rows that stand on one side only; equal lists in any order have none."""
-    ours, theirs = _sorted(found), _sorted(expected)
-    return (
-        [("unexpected", row) for row in ours if row not in theirs]
-        + [("missing", row) for row in theirs if row not in ours]
-        + ([("count", {"found": len(ours), "expected": len(theirs)})] if len(ours) != len(theirs) else [])
-    )
-
-
-def _sorted(rows: list[Row]) -> list[Row]:
-    return sorted(in_utc(rows), key=lambda row: str(list(row.values())))

@@ -17,7 +17,7 @@ from pulse.events import KNOWN_TYPES
 from pulse_transform.variables import project_vars
 
 from . import warehouse
-from .history import STEP_TYPES
+from .events import STEP_TYPES
 from .warehouse import PROJECT, Ran
 
 MODELS = sorted(PROJECT.glob("models/*/*.sql"))

@@ -6,35 +6,35 @@ import os
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from kit.guardian import Guardian
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from pulse.names import database_roles
 from pulse.settings import DatabaseSettings, LogSettings, TransformSettings
 from pulse_consumer.migrate import migrate
+from pulse_local import ports
+from pulse_local.scratch import throw_away_paths
+from pulse_local.services import postgres
 
-from .history import Batch, DeadLetter, Event, History
+from . import comparing, raw
+from .history import History
+from .raw import TOPIC_ID as TOPIC_ID
 from .reference import Row, Rules
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "dbt"
-TOPIC_ID = uuid.UUID(int=1)
 ROLE = database_roles().transform
 PASSWORD = "transform"
 RUN_SECONDS = 120
 WAIT_SECONDS = 60
-# The counts of the made-up batches have nothing to do with the events; so many offsets bring all events into reach.
-SKIPPED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -52,57 +52,23 @@ def prepare(dsn: str) -> None:
         connection.execute(f"alter role {ROLE} login password '{PASSWORD}'".encode())
 
 
+@contextmanager
+def hasty_server(purpose: str, guardian: Guardian) -> Iterator[postgres.Server]:
+    """A server of its own that hands nothing to the disk: thousands of tables are made and dropped in it."""
+    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with throw_away_paths(purpose) as paths:
+        log, port = paths.home / "postgres.log", ports.free_port()
+        server = postgres.start(paths.postgres, log, paths.cache, port, on_start=guardian.watch, settings=settings)
+        try:
+            yield server
+        finally:
+            postgres.stop(server.process)
+
+
 def load(dsn: str, history: History) -> None:
     """Stores the history's rows."""
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-        columns = "event_id, event_type, user_id, event_timestamp, page, funnel_step_index, anonymous_id, properties, "
-        columns += "received_at, kafka_timestamp, kafka_timestamp_trusted, fingerprint, topic_id, kafka_partition, "
-        _copy(cursor, f"raw.events ({columns}kafka_offset)", map(_event_row, count(), history.events))
-        columns = (
-            "consumer_group, topic_id, partition_id, epoch, first_offset, next_offset, read, inserted, duplicate, "
-        )
-        _copy(cursor, f"raw.batches ({columns}conflict, dead, skipped, committed_at)", _batch_rows(history.batches))
-        columns = "topic_id, partition_id, kafka_offset, topic, class, reason, consumer_group, version, first_seen"
-        _copy(cursor, f"raw.dead_letters ({columns})", map(_letter_row, count(), history.dead_letters))
-
-
-def _copy(cursor: psycopg.Cursor[Any], target: str, rows: Iterable[tuple[object, ...]]) -> None:
-    with cursor.copy(f"copy {target} from stdin".encode()) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _event_row(offset: int, event: Event) -> tuple[object, ...]:
-    return (
-        event.event_id,
-        event.event_type,
-        event.user_id,
-        event.event_timestamp,
-        event.page,
-        event.funnel_step_index,
-        event.anonymous_id,
-        None if event.properties is None else Jsonb(event.properties),
-        event.received_at,
-        event.kafka_timestamp,
-        event.kafka_timestamp_trusted,
-        event.event_id.bytes,
-        TOPIC_ID,
-        0,
-        offset,
-    )
-
-
-def _batch_rows(batches: Iterable[Batch]) -> Iterable[tuple[object, ...]]:
-    first = 0
-    for batch in batches:
-        read = batch.inserted + batch.duplicate + batch.conflict + batch.dead
-        counts = (read, batch.inserted, batch.duplicate, batch.conflict, batch.dead, SKIPPED)
-        yield ("g", TOPIC_ID, 0, 1, first, first + read + SKIPPED, *counts, batch.committed_at)
-        first += read + SKIPPED
-
-
-def _letter_row(offset: int, letter: DeadLetter) -> tuple[object, ...]:
-    return (TOPIC_ID, 0, offset, "t", letter.reason_class, "made up", "g", "0", letter.first_seen)
+    with psycopg.connect(dsn) as connection:
+        raw.write(connection, raw.changes_of(history))
 
 
 def settings(dsn: str, rules: Rules | None = None, project: Path = PROJECT) -> TransformSettings:
@@ -177,4 +143,5 @@ def query(dsn: str, sql: str, *values: object) -> list[dict[str, Any]]:
 
 def mart(dsn: str, name: str) -> list[Row]:
     """All rows of a mart."""
-    return [dict(row) for row in query(dsn, f"select * from marts.{name}")]
+    with psycopg.connect(dsn) as connection:
+        return comparing.mart(connection, name)

@@ -114,6 +114,26 @@ def test_every_mart_equals_the_truth(pipeline: Pipeline, seed: int) -> None:
     assert_marts_are_true(pipeline, truth)
 
 
+def test_runs_while_the_history_arrives_come_to_the_same_truth(pipeline: Pipeline) -> None:
+    """Late and disordered events are in every part of it: later runs join and lengthen the sessions of earlier ones."""
+    truth = simulated(pipeline, seed=16)
+    for part in range(3):
+        # Batches so small that the consumer can be told to stop before it has read everything.
+        consumer = pipeline.start_consumer(batch_rows=200)
+        wanted = truth["records"] * (part + 1) // 4
+        pipeline.wait_for(lambda wanted=wanted: pipeline.sums()["read"] >= wanted, pipeline.sums)
+        assert pipeline.stop(consumer) == 0
+        assert pipeline.sums()["read"] < truth["records"]
+        transformed(pipeline)
+    pipeline.start_consumer()
+    pipeline.wait_until_caught_up()
+    transformed(pipeline)
+    runs = pipeline.rows("select full_refresh from ops.dbt_runs order by started_at")
+    assert runs == [(True,), (False,), (False,), (False,)]
+    assert_accounts_add_up(pipeline, truth)
+    assert_marts_are_true(pipeline, truth)
+
+
 def test_a_session_gap_of_31_minutes_is_noticed(pipeline: Pipeline) -> None:
     truth = simulated(pipeline, seed=14)
     pipeline.start_consumer()

@@ -13,11 +13,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from pulse.adapters.postgres import connect
 from pulse.errors import DatabaseUnavailable, Stop
@@ -121,11 +122,13 @@ def start(
     port: int,
     password: str | None = None,
     on_start: Callable[[Process], None] = lambda _: None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Server:
     """Starts the server on data that it keeps in `directory` and returns when it answers.
 
     `password` is that of the administrator; new data gets a random one if none is given. `on_start` hears of the
-    process as soon as there is one, so that it can be found again whatever happens next.
+    process as soon as there is one, so that it can be found again whatever happens next. `settings` go before
+    SERVER_SETTINGS.
     """
     user = system_user.for_postgres()
     programs = binaries(installed(), cache, user)
@@ -135,7 +138,7 @@ def start(
     if not (data / "PG_VERSION").exists():
         _initdb(programs, data, secret, user)
     clear_stale_lock(data)
-    options = [word for name, value in SERVER_SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    options = [word for name, value in {**SERVER_SETTINGS, **settings}.items() for word in ("-c", f"{name}={value}")]
     process = processes.start(
         "postgres",
         [programs / "postgres", "-D", data, "-p", str(port), *options],
