@@ -182,6 +182,9 @@ def test_new_events_show_at_a_click_and_by_themselves_unless_paused(look: Look, 
     assert shown(look, card) == before, "it is paused"
     look.page.click("#again")
     until("a click shows them", lambda: shown(look.settled(), card) > before)
+    asked = len(look.requests)
+    look.page.wait_for_timeout(1_000 * DASHBOARDS["live"].refresh_seconds + 1_500)
+    assert [one.url for one in look.requests[asked:] if "/api/dashboards/" in one.url] == [], "it is paused still"
     before = shown(look, card)
     look.page.click("#pause")
     site.simulate("--rate", "300", "--events", "600")

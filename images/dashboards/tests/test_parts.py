@@ -123,6 +123,22 @@ def test_an_answer_is_kept_for_its_time_and_a_failure_not_at_all() -> None:
     assert memo.get("key", lambda: 3) == 3
 
 
+def test_an_answer_that_took_long_is_kept_for_as_long() -> None:
+    now = 0.0
+    memo: Memo[int] = Memo(3, lambda: now)
+
+    def slow() -> int:
+        nonlocal now
+        now += 8
+        return 1
+
+    assert memo.get("key", slow) == 1
+    now += 7
+    assert memo.get("key", lambda: 2) == 1
+    now += 2
+    assert memo.get("key", lambda: 3) == 3
+
+
 def test_what_people_type_does_not_fill_the_memory() -> None:
     memo: Memo[int] = Memo(60)
     for number in range(3 * MOST_KEPT):

@@ -12,9 +12,10 @@ MOST_KEPT = 256
 
 
 class Memo(Generic[T]):
-    """Keeps each answer for so many seconds. Whoever asks while the answer is being made waits for it.
+    """Keeps each answer for so many seconds, and at least as long as it took. Whoever asks meanwhile waits for it.
 
-    A failure is raised to whoever asked, and not kept.
+    So one question keeps Postgres at work for half of the time at most. A failure is raised to whoever asked, and not
+    kept.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,10 +34,12 @@ class Memo(Generic[T]):
                 found = self._kept.get(key)
             if found is not None and found[0] > self._clock():
                 return found[1]
+            began = self._clock()
             answer = make()
             with self._lock:
                 self._forget()
-                self._kept[key] = (self._clock() + self._seconds, answer)
+                now = self._clock()
+                self._kept[key] = (now + max(self._seconds, now - began), answer)
             return answer
 
     def _forget(self) -> None:

@@ -83,10 +83,17 @@ class Warehouse:
             self._slots.release()
 
     def tables(self, cards: Sequence[Card], values: Mapping[str, Value]) -> dict[str, Table]:
-        """What every card shows. A card that fails says so itself; a database that is gone is raised."""
+        """What every card shows. A card that fails says so itself; a database that is gone is raised.
+
+        Cards with the same statement are asked for once.
+        """
         deadline = time.monotonic() + PAGE_FACTOR * self._seconds
+        answers: dict[str, Table] = {}
         with self.reading() as connection:
-            return {card.key: self._table(connection, card, values, deadline) for card in cards}
+            for card in cards:
+                if card.sql not in answers:
+                    answers[card.sql] = self._table(connection, card, values, deadline)
+        return {card.key: answers[card.sql] for card in cards}
 
     def choices(self, catalogue: Catalogue) -> Choices:
         """The values that filters can take. DatabaseUnavailable or DatabaseWrong if they cannot be read."""
