@@ -272,6 +272,7 @@ class Demo:
         say(
             f"Live traffic at {self._options.rate:g} events/s; dbt runs again every {TRANSFORM_EVERY_SECONDS:.0f} s.\n"
             f"Dashboards: {environment.dashboard_address(self._local.state)}\n"
+            f"A shop to click in: {environment.shop_address(self._local.state)}/\n"
             "Where to look next, in another terminal:\n"
             f"  {pulse} status     what runs, lag, rows, dead letters\n"
             f"  {pulse} logs -f    what the services say\n"

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pulse.settings import ConsumerSettings, DashboardSettings, DatabaseSettings, KafkaSettings, TopicSettings
+from pulse.settings import (
+    CollectorSettings,
+    ConsumerSettings,
+    DashboardSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    TopicSettings,
+)
 from pulse_local import ports
 from pulse_local.services import postgres
 from pulse_local.state import PIPELINE, ROLE_PREFIX, ROLES, State
@@ -54,6 +61,28 @@ def for_child(state: State, command: str, env: Mapping[str, str]) -> dict[str, s
 def consumer_settings(state: State, env: Mapping[str, str]) -> ConsumerSettings:
     """The consumer's settings: what the stack knows, and whatever else the user set. SettingsError if that is wrong."""
     return ConsumerSettings.from_env({**for_child(state, "consume", env), "PULSE_HEALTH_PORT": str(state.ports.health)})
+
+
+def collector_settings(state: State, env: Mapping[str, str]) -> CollectorSettings:
+    """The collector's settings: for this machine alone, and for the shop's pages beside those that the user named."""
+    origins = filter(None, [shop_address(state), env.get("PULSE_COLLECTOR_ORIGINS", "")])
+    own = {
+        "PULSE_COLLECTOR_HOST": ports.HOST,
+        "PULSE_COLLECTOR_PORT": str(state.ports.collector),
+        "PULSE_COLLECTOR_ORIGINS": ",".join(origins),
+        "PULSE_HEALTH_PORT": str(state.ports.collector_health),
+    }
+    return CollectorSettings.from_env({**for_child(state, "collect", env), **own})
+
+
+def collector_address(state: State) -> str:
+    """Where events are sent to by HTTP."""
+    return f"http://{ports.HOST}:{state.ports.collector}"
+
+
+def shop_address(state: State) -> str:
+    """What to open in a browser; it is the origin of the shop's pages too."""
+    return f"http://{ports.HOST}:{state.ports.shop}"
 
 
 def dashboard_settings(state: State, env: Mapping[str, str]) -> DashboardSettings:

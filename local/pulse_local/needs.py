@@ -12,6 +12,7 @@ from pulse_local import stack
 from pulse_local.stack import KAFKA, POSTGRES, Stack
 
 OF_COMMAND = {
+    "collect": (KAFKA,),
     "consume": (POSTGRES, KAFKA),
     "dlq": (POSTGRES,),
     "maintain": (POSTGRES,),

@@ -12,22 +12,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 
-from pulse.env import Settings, unknown, unknown_sentence
+from pulse.env import unknown, unknown_sentence
 from pulse.errors import SettingsError, Stop
 from pulse.settings import CommandSettings
 from pulse_local import environment, paths, ports, processes, provision, state
 from pulse_local.paths import Paths
 from pulse_local.processes import Process
 from pulse_local.services import jars, kafka, postgres
+from pulse_local.shop.serve import TRACKER
 from pulse_local.state import Ports, State
 
 KAFKA, POSTGRES, CONSUMER, DASHBOARD = "kafka", "postgres", "consumer", "dashboard"
+COLLECTOR, SHOP = "collector", "shop"
 # What events go through, and all that is kept running: who looks at the numbers is in nobody's way.
 PIPELINE = (POSTGRES, KAFKA, CONSUMER)
-SERVICES = (*PIPELINE, DASHBOARD)
+# The shop has the tracker in its pages, which an installed Pulse does not bring.
+SERVICES = (*PIPELINE, COLLECTOR, *((SHOP,) if TRACKER.is_file() else ()), DASHBOARD)
 
 CONSUMER_READY_SECONDS = 60.0
-DASHBOARD_READY_SECONDS = 30.0
+OTHER_READY_SECONDS = 30.0
 OTHER_STOP_SECONDS = 30.0
 
 Report = Callable[[str], None]
@@ -85,6 +88,8 @@ class Stack:
                 self._start_kafka()
                 self._provision()
                 self._start_consumer()
+                self._start_collector()
+                self._start_shop()
                 self._start_dashboard()
             except BaseException:
                 with processes.uninterrupted():
@@ -179,6 +184,10 @@ class Stack:
             postgres=chosen(POSTGRES, forced.postgres, last.postgres, "--postgres-port"),
             health=chosen(CONSUMER, 0, last.health, ""),
             dashboard=chosen(DASHBOARD, 0, last.dashboard, ""),
+            collector=chosen(COLLECTOR, 0, last.collector, ""),
+            collector_health=chosen(COLLECTOR, 0, last.collector_health, ""),
+            # The collector knows the origin of the shop's pages, so it stays while either runs.
+            shop=last.shop if self.is_running(COLLECTOR) else chosen(SHOP, 0, last.shop, ""),
         )
         self._remember(replace(self.state, ports=new))
 
@@ -222,8 +231,25 @@ class Stack:
             return
         settings = environment.consumer_settings(self.state, self.env)
         with self._timed(f"Consumer, health on {ports.HOST}:{settings.health_port}"):
-            process = self._start_component(CONSUMER, ["pulse_consumer", "run"], settings)
-            processes.wait_ready(process, lambda: _says_ready(settings.health_port), CONSUMER_READY_SECONDS)
+            process = self._start_component(CONSUMER, ["pulse_consumer", "run"], settings.to_env())
+            processes.wait_ready(process, lambda: _answers(settings.health_port), CONSUMER_READY_SECONDS)
+
+    def _start_collector(self) -> None:
+        if self.is_running(COLLECTOR):
+            return
+        settings = environment.collector_settings(self.state, self.env)
+        with self._timed(f"Collector on {ports.HOST}:{settings.port}"):
+            process = self._start_component(COLLECTOR, ["pulse_collector"], settings.to_env())
+            processes.wait_ready(process, lambda: _answers(settings.health_port), OTHER_READY_SECONDS)
+
+    def _start_shop(self) -> None:
+        if self.is_running(SHOP) or SHOP not in SERVICES:
+            return
+        port = self.state.ports.shop
+        words = ["--port", str(port), "--collector", environment.collector_address(self.state)]
+        with self._timed(f"Shop on {ports.HOST}:{port}"):
+            process = self._start_component(SHOP, ["pulse_local.shop", *words], {})
+            processes.wait_ready(process, lambda: _answers(port, "/"), OTHER_READY_SECONDS)
 
     def _start_dashboard(self) -> None:
         if self.is_running(DASHBOARD):
@@ -232,13 +258,13 @@ class Stack:
             self._remember(replace(self.state, dashboard_token=state.secret()))
         settings = environment.dashboard_settings(self.state, self.env)
         with self._timed(f"Dashboards on {ports.HOST}:{settings.port}"):
-            process = self._start_component(DASHBOARD, ["pulse_dashboards", "serve"], settings)
-            processes.wait_ready(process, lambda: _says_ready(settings.port), DASHBOARD_READY_SECONDS)
+            process = self._start_component(DASHBOARD, ["pulse_dashboards", "serve"], settings.to_env())
+            processes.wait_ready(process, lambda: _answers(settings.port), OTHER_READY_SECONDS)
 
-    def _start_component(self, name: str, module: list[str], settings: Settings) -> Process:
+    def _start_component(self, name: str, module: list[str], settings: Mapping[str, str]) -> Process:
         """Starts one of Pulse's components with these settings and no other."""
         inherited = {name: value for name, value in self.env.items() if not name.startswith("PULSE_")}
-        return self.start(name, [sys.executable, "-m", *module], {**inherited, **settings.to_env()})
+        return self.start(name, [sys.executable, "-m", *module], {**inherited, **settings})
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -247,10 +273,10 @@ class Stack:
         self.report(f"{what}: ready after {time.monotonic() - began:.1f} s")
 
 
-def _says_ready(port: int) -> bool:
+def _answers(port: int, path: str = "/readyz") -> bool:
     connection = HTTPConnection(ports.HOST, port, timeout=2)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, HTTPException):
         return False

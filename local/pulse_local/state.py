@@ -37,6 +37,9 @@ class Ports:
     postgres: int = 0
     health: int = 0
     dashboard: int = 0
+    collector: int = 0
+    collector_health: int = 0
+    shop: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,13 @@ import os
 import re
 import signal
 import socket
+import time
+import uuid
+from http.client import HTTPConnection
+from typing import Any
 
 import pytest
+from kit.collector import EVENTS, Reply, asked
 from kit.stack import Cli, make_home
 
 from pulse_local import ports, processes
@@ -16,7 +21,15 @@ from pulse_local.state import Ports
 
 pytestmark = pytest.mark.integration
 
-ALL = {"kafka", "postgres", "consumer", "dashboard"}
+ALL = {"kafka", "postgres", "consumer", "collector", "shop", "dashboard"}
+
+
+def answered(port: int, *request: Any) -> Reply:
+    connection = HTTPConnection(ports.HOST, port, timeout=30)
+    try:
+        return asked(connection, *request)
+    finally:
+        connection.close()
 
 
 def sentences(text: str) -> list[str]:
@@ -79,11 +92,27 @@ def test_with_one_service_down_the_status_still_counts_what_the_others_know(
 def test_after_a_crash_of_everything_the_data_is_still_there(stack: Cli) -> None:
     stack.run("psql", "--admin", "-c", "create table if not exists public.kept (n int)")
     stack.run("psql", "--admin", "-c", "insert into public.kept values (1)")
-    for name in ("dashboard", "consumer", "kafka", "postgres"):
+    for name in ("dashboard", "shop", "collector", "consumer", "kafka", "postgres"):
         stack.kill(name)
     assert stack.run("status").returncode == 1
     assert stack.run("up").returncode == 0
     assert stack.ask("select count(*) > 0 from public.kept") == [(True,)]
+
+
+def test_the_shop_is_served_and_what_its_pages_send_is_stored(stack: Cli) -> None:
+    state = json.loads((stack.home / "state.json").read_text())
+    shop = f"http://{ports.HOST}:{state['ports']['shop']}"
+    assert b"pulse.js" in answered(state["ports"]["shop"], "GET", "/index.html").body
+    assert b"export function tracker" in answered(state["ports"]["shop"], "GET", "/pulse.js").body
+    event = {"event_type": "search", "user_id": "u", "timestamp": "2026-01-02T03:04:05Z", "event_id": str(uuid.uuid4())}
+    headers = {"Content-Type": "text/plain", "Origin": shop}
+    reply = answered(state["ports"]["collector"], "POST", EVENTS, json.dumps(event).encode(), headers)
+    assert (reply.status, reply.headers["access-control-allow-origin"]) == (202, shop)
+    deadline = time.monotonic() + 60
+    query = f"select event_type from raw.events where event_id = '{event['event_id']}'"
+    while stack.ask(query) != [("search",)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_state_of_an_earlier_boot_touches_no_process(stack: Cli) -> None:

@@ -20,7 +20,16 @@ from kit.breaking import broken_copy, failed_tests
 from chaos.mutations import BROKEN_PROMISES, BrokenPromise
 
 CHECKOUT = Path(__file__).parents[2]
-MEMBERS = ("core", "operator", "images/consumer", "images/simulator", "images/transform", "images/dashboards", "local")
+MEMBERS = (
+    "core",
+    "operator",
+    "images/consumer",
+    "images/collector",
+    "images/simulator",
+    "images/transform",
+    "images/dashboards",
+    "local",
+)
 LIMIT_SECONDS = 1_200
 
 

@@ -117,7 +117,7 @@ def shared_stack(guardian: Guardian) -> Iterator[Cli]:
 @pytest.fixture
 def stack(shared_stack: Cli) -> Cli:
     """The module's stack, all of it running."""
-    if not shared_stack.running() >= {"kafka", "postgres", "consumer", "dashboard"}:
+    if not shared_stack.running() >= {"kafka", "postgres", "consumer", "collector", "shop", "dashboard"}:
         done = shared_stack.run("up")
         assert done.returncode == 0, done.stderr
     return shared_stack

@@ -54,6 +54,8 @@ def _services(local: Stack) -> Table:
         stack.POSTGRES: state.ports.postgres,
         stack.CONSUMER: state.ports.health,
         stack.DASHBOARD: state.ports.dashboard,
+        stack.COLLECTOR: state.ports.collector,
+        stack.SHOP: state.ports.shop,
     }
     table = Table("service", "state", "pid", "address", box=box.SIMPLE_HEAD)
     others = [process.name for process in state.processes if process.name not in stack.SERVICES]

@@ -36,8 +36,10 @@ def _run(words: Namespace, env: Mapping[str, str]) -> int:
     began = time.monotonic()
     local.up(stack.Forced(words.kafka_port, words.postgres_port))
     say(f"Up after {time.monotonic() - began:.1f} s. `pulse status` shows how it is, `pulse down` stops it.")
+    if local.is_running(stack.SHOP):
+        say(f"A shop to click in: {environment.shop_address(local.state)}/")
     say(f"Dashboards: {environment.dashboard_address(local.state)}")
     return OK
 
 
-UP = Command("start Kafka, Postgres, the consumer and the dashboards on this machine", _configure, _run)
+UP = Command("start Kafka, Postgres, the consumer, the collector and the dashboards on this machine", _configure, _run)
