@@ -26,7 +26,8 @@ def replay(connection: psycopg.Connection[Any], recording: Recording, run: Run, 
     chosen = list(_chosen(recording, run))
     number = next(_numbers)
     behind = 1 + max((place for place, built in enumerate(chosen) if built.node == SNAPSHOT), default=-1)
-    interrupted_at = behind + int(run.where * (len(chosen) - behind))
+    # Half the time at once: that is when the models have not read the raw tables yet.
+    interrupted_at = behind + int(max(0.0, 2 * run.where - 1) * (len(chosen) - behind))
     connection.execute("discard temp")
     for place, built in enumerate(chosen):
         if place == interrupted_at:
