@@ -45,7 +45,11 @@ select
     partition_id,
     kafka_offset / {{ var('offset_block') }} as offset_block,
     is_of_whole_block,
+    {% if flags.FULL_REFRESH -%}
+    true as is_in_window,
+    {%- else -%}
     kafka_offset >= lower_offset or is_read_again as is_in_window,
+    {%- endif %}
     page,
     category,
     referrer,
