@@ -5,7 +5,6 @@ Exits with 1 if one of them saw nothing. Minutes each, on the tests' kind cluste
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import time
 from pathlib import Path
 
 from broken.mutations import MUTATIONS, STORY
+from kit.break_by_break import chosen, judged
 from kit.breaking import Mutation, broken_copy, failed_tests
 
 CHECKOUT = Path(__file__).parents[2]
@@ -21,22 +21,7 @@ LIMIT_SECONDS = 1200
 
 def main(words: list[str]) -> int:
     """Runs the mutations that are named, or all; the exit code."""
-    names = [one.name for one in MUTATIONS]
-    listed = "\n".join(f"  {one.name}: {one.means}" for one in MUTATIONS)
-    parser = argparse.ArgumentParser(
-        prog="python -m broken",
-        description=__doc__,
-        epilog=listed,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=[*names, []], help="one of those below; all if none"
-    )
-    wanted = parser.parse_args(words).names or names
-    missed = [one for one in MUTATIONS if one.name in wanted and not _is_seen(one)]
-    for one in missed:
-        print(f"NOT SEEN: {one.name}: {one.means}")
-    return 1 if missed else 0
+    return judged(chosen(words, "python -m broken", __doc__, MUTATIONS), _is_seen)
 
 
 def _is_seen(mutation: Mutation) -> bool:

@@ -6,7 +6,6 @@ with the faults that it names has to say so. A minute or two each. Exits with 1 
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import subprocess
@@ -15,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from kit.break_by_break import chosen, judged
 from kit.breaking import broken_copy, failed_tests
 
 from chaos.mutations import BROKEN_PROMISES, BrokenPromise
@@ -35,23 +35,9 @@ LIMIT_SECONDS = 1_200
 
 def main(words: Sequence[str]) -> int:
     """Breaks the promises that are named, or all; the exit code."""
-    names = [one.mutation.name for one in BROKEN_PROMISES]
-    parser = argparse.ArgumentParser(
-        prog="python -m chaos.broken",
-        description=__doc__,
-        epilog="\n".join(f"  {one.mutation.name}: {one.mutation.means}" for one in BROKEN_PROMISES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="one of those below; all if none")
-    wanted = parser.parse_args(words).names or names
-    unknown = sorted(set(wanted) - set(names))
-    if unknown:
-        parser.error(f"{', '.join(unknown)} is none of {', '.join(names)}")
-    missed = [one.mutation.name for one in BROKEN_PROMISES if one.mutation.name in wanted and not _is_noticed(one)]
-    print(
-        f"{len(wanted) - len(missed)} of {len(wanted)} were noticed" + (f", not {', '.join(missed)}" if missed else "")
-    )
-    return 1 if missed else 0
+    promises = {one.mutation: one for one in BROKEN_PROMISES}
+    wanted = chosen(words, "python -m chaos.broken", __doc__, list(promises))
+    return judged(wanted, lambda one: _is_noticed(promises[one]))
 
 
 def environment(copy: Path) -> dict[str, str]:

@@ -6,7 +6,6 @@ with it. Half a minute each. Exits with 1 if something was not noticed.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+from kit.break_by_break import chosen, judged
 from kit.breaking import Mutation
 from kit.guardian import Guardian
 
@@ -31,27 +31,13 @@ OF_THE_RULES = "utc"
 
 def main(words: Sequence[str]) -> int:
     """Makes the mistakes that are named, or all; the exit code."""
-    names = [mutation.name for mutation in MUTATIONS]
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.dbt.broken",
-        description=__doc__,
-        epilog="\n".join(f"  {mutation.name}: {mutation.means}" for mutation in MUTATIONS),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="one of those below; all if none")
-    wanted = parser.parse_args(words).names or names
-    unknown = sorted(set(wanted) - set(names))
-    if unknown:
-        parser.error(f"{', '.join(unknown)} is none of {', '.join(names)}")
+    wanted = chosen(words, "python -m tests.dbt.broken", __doc__, MUTATIONS)
     guardian = Guardian()
     try:
         with warehouse.hasty_server("broken-dbt", guardian) as server:
-            missed = [one.name for one in MUTATIONS if one.name in wanted and not _is_noticed(server, one)]
+            return judged(wanted, lambda one: _is_noticed(server, one))
     finally:
         guardian.dismiss()
-    said = f", not {', '.join(missed)}" if missed else ""
-    print(f"{len(wanted) - len(missed)} of {len(wanted)} were noticed{said}")
-    return 1 if missed else 0
 
 
 def _is_noticed(server: postgres.Server, mutation: Mutation) -> bool:
@@ -64,15 +50,15 @@ def _is_noticed(server: postgres.Server, mutation: Mutation) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         project = projects.copied(Path(scratch), mutation.edits)
         recording = recorded(dsn, RULES[OF_THE_RULES], Path(scratch), project)
-    judged = 0
+    tried = 0
     with closing(Judge(dsn, {OF_THE_RULES: recording})) as judge:
         for history in filter(lambda history: history.rules == OF_THE_RULES, map(cut, SEEDS)):
-            judged += 1
+            tried += 1
             problem = judge.problem(history)
             if problem:
-                print(f"  seed {history.seed}, history {judged}: {problem.splitlines()[-1][:160]}", flush=True)
+                print(f"  seed {history.seed}, history {tried}: {problem.splitlines()[-1][:160]}", flush=True)
                 return True
-    print(f"  NOT NOTICED by {judged} histories", flush=True)
+    print(f"  NOT NOTICED by {tried} histories", flush=True)
     return False
 
 
