@@ -30,7 +30,7 @@ def settings_page() -> str:
         NOTE,
         "Every process reads its settings from the environment once, when it starts. An unknown variable that starts "
         "with `PULSE_` stops the start, so a misspelt one cannot go unnoticed. The `pulse` command fills in those of "
-        "the local stack while one runs. Declared in `core/pulse/settings.py`.",
+        "the local stack while one runs. Declared in `core/pulse/settings/`.",
     ]
     for component in COMPONENTS:
         parts += [
@@ -137,7 +137,7 @@ def resource_page() -> str:
     parts = [
         "# PulsePipeline",
         NOTE,
-        "`pulse.dev/v1alpha1`, short name `pp`. Declared in `core/pulse/spec.py`; what each condition of the status "
+        "`pulse.dev/v1alpha1`, short name `pp`. Declared in `core/pulse/spec/`; what each condition of the status "
         "says stands in [conditions](../conditions.md).",
     ]
     for name in ("metadata", "spec", "status"):
