@@ -33,7 +33,14 @@ PARTITIONS = 6
 # What a pipeline may consist of, in the namespaces of its own, of its Kafka and of its Postgres.
 CHILDREN = (
     *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.SECRET, objects.DISRUPTION_BUDGET),
-    *(objects.NETWORK_POLICY, objects.POD_MONITOR, objects.KAFKA_TOPIC, objects.KAFKA_USER, objects.DATABASE),
+    *(
+        objects.NETWORK_POLICY,
+        objects.INGRESS,
+        objects.POD_MONITOR,
+        objects.KAFKA_TOPIC,
+        objects.KAFKA_USER,
+        objects.DATABASE,
+    ),
     objects.DATABASE_ROLE,
 )
 

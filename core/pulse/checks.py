@@ -49,6 +49,8 @@ def spec_mistakes(spec: object) -> list[Mistake]:
 
 def without_nulls(value: Any) -> Any:
     """The same without the fields that hold nothing."""
+    if isinstance(value, list):
+        return [without_nulls(inner) for inner in value]
     if not isinstance(value, Mapping):
         return value
     return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
@@ -74,6 +76,8 @@ def _checked(kind: inspect.Type, value: Any, path: Path) -> Iterator[Mistake]:
     elif isinstance(kind, inspect.LiteralType):
         if value not in kind.values:
             yield Mistake(path, f"must be {' or '.join(map(str, kind.values))}, not {_shown(value)}")
+    elif isinstance(kind, inspect.VarTupleType):
+        yield from _list(kind, value, path)
     else:
         raise TypeError(f"pulse.spec uses {kind}, which cannot be checked yet: teach pulse.checks about it.")
 
@@ -119,6 +123,24 @@ def _whole(kind: inspect.IntType, value: Any, path: Path) -> Iterator[Mistake]:
         yield Mistake(path, f"must be a whole number, not {_shown(value)}")
     elif (kind.ge is not None and value < kind.ge) or (kind.le is not None and value > kind.le):
         yield Mistake(path, f"must be from {kind.ge} to {kind.le}, not {value}")
+
+
+def _list(kind: inspect.VarTupleType, value: Any, path: Path) -> Iterator[Mistake]:
+    """The mistakes in a list. Its parts are told apart by their first field, and plain values occur once."""
+    if not isinstance(value, list):
+        yield Mistake(path, f"must be a list, not {_shown(value)}")
+        return
+    if kind.max_length is not None and len(value) > kind.max_length:
+        yield Mistake(path, f"must have at most {kind.max_length} entries, not {len(value)}")
+    item = kind.item_type.type if isinstance(kind.item_type, inspect.Metadata) else kind.item_type
+    key = item.fields[0].encode_name if isinstance(item, inspect.StructType) else ""
+    seen: list[Any] = []
+    for place, one in enumerate(value):
+        yield from _checked(kind.item_type, one, (*path[:-1], f"{path[-1]}[{place}]"))
+        told = one.get(key) if key and isinstance(one, Mapping) else one
+        if told in seen:
+            yield Mistake((*path[:-1], f"{path[-1]}[{place}]"), f"stands there twice: {_shown(told)}")
+        seen.append(told)
 
 
 def _shown(value: Any) -> str:

@@ -31,6 +31,7 @@ RIGHTS: dict[str, dict[tuple[str, str], list[str]]] = {
         ("", "secrets"): FULL,
         ("policy", "poddisruptionbudgets"): FULL,
         ("networking.k8s.io", "networkpolicies"): FULL,
+        ("networking.k8s.io", "ingresses"): FULL,
         ("monitoring.coreos.com", "podmonitors"): FULL,
         ("", "pods"): READ,
         ("", "events"): ["create"],

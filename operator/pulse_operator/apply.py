@@ -20,7 +20,7 @@ from pulse_operator.refusals import ApiError, ApiUnavailable, Conflict, Forbidde
 PRUNED = frozenset(
     {
         *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
-        *(objects.NETWORK_POLICY, objects.POD_MONITOR, objects.KAFKA_USER),
+        *(objects.NETWORK_POLICY, objects.INGRESS, objects.POD_MONITOR, objects.KAFKA_USER),
     }
 )
 

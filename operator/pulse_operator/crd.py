@@ -77,6 +77,8 @@ def schema(kind: inspect.Type) -> dict[str, Any]:
         return {"type": "boolean"}
     if isinstance(kind, inspect.LiteralType):
         return {"type": "string", "enum": list(kind.values)}
+    if isinstance(kind, inspect.VarTupleType):
+        return _list(kind)
     raise TypeError(f"pulse.spec uses {kind}, which the CRD has no form for: teach pulse_operator.crd about it.")
 
 
@@ -95,6 +97,16 @@ def _part(kind: inspect.StructType) -> dict[str, Any]:
     return made
 
 
+def _list(kind: inspect.VarTupleType) -> dict[str, Any]:
+    """A list. Parts in it are told apart by their first field, and plain values occur once."""
+    items = _described(kind.item_type)
+    made = {"type": "array", **_only_set(minItems=kind.min_length, maxItems=kind.max_length), "items": items}
+    if items["type"] != "object":
+        return {**made, "x-kubernetes-list-type": "set"}
+    key = next(iter(items["properties"]))
+    return {**made, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
 def _validations(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
     return [{"rule": rule.rule, "message": rule.message} for rule in rules]
 
@@ -102,7 +114,7 @@ def _validations(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
 def _field(item: inspect.Field) -> dict[str, Any]:
     made = _described(item.type)
     if item.default is not msgspec.NODEFAULT:
-        made["default"] = msgspec.to_builtins(item.default)
+        made["default"] = msgspec.json.decode(msgspec.json.encode(item.default))
     return made
 
 

@@ -52,6 +52,7 @@ SERVICE = Kind("v1", "Service", "services")
 SECRET = Kind("v1", "Secret", "secrets")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 POD_MONITOR = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
 KAFKA = Kind("kafka.strimzi.io/v1", "Kafka", "kafkas")
 KAFKA_TOPIC = Kind("kafka.strimzi.io/v1", "KafkaTopic", "kafkatopics")
@@ -63,8 +64,8 @@ LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Kind("v1", "Event", "events")
 
 KINDS = (
-    *(PIPELINE, DEPLOYMENT, CRON_JOB, JOB, POD, SERVICE, SECRET, DISRUPTION_BUDGET, NETWORK_POLICY, POD_MONITOR),
-    *(KAFKA, KAFKA_TOPIC, KAFKA_USER, CLUSTER, DATABASE, DATABASE_ROLE, LEASE, EVENT),
+    *(PIPELINE, DEPLOYMENT, CRON_JOB, JOB, POD, SERVICE, SECRET, DISRUPTION_BUDGET, NETWORK_POLICY, INGRESS),
+    *(POD_MONITOR, KAFKA, KAFKA_TOPIC, KAFKA_USER, CLUSTER, DATABASE, DATABASE_ROLE, LEASE, EVENT),
 )
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 

@@ -20,7 +20,7 @@ from pulse_operator.watch import Phase, Watches
 
 OWN_KINDS = (
     *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
-    *(objects.NETWORK_POLICY, objects.POD_MONITOR),
+    *(objects.NETWORK_POLICY, objects.INGRESS, objects.POD_MONITOR),
 )
 KAFKA_KINDS = (objects.KAFKA_TOPIC, objects.KAFKA_USER)
 POSTGRES_KINDS = (objects.DATABASE, objects.DATABASE_ROLE)

@@ -21,7 +21,7 @@ DRAIN_SECONDS = 300.0
 WORKLOADS = frozenset(
     {
         *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
-        *(objects.NETWORK_POLICY, objects.POD_MONITOR),
+        *(objects.NETWORK_POLICY, objects.INGRESS, objects.POD_MONITOR),
     }
 )
 _ACCESS = frozenset({objects.KAFKA_USER})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema
 import msgspec
 import pytest
+from msgspec import inspect
 
-from pulse.spec import PipelineSpec
+from pulse.spec import Ingress, PipelineSpec
+from pulse_operator import crd
 from pulse_operator.crd import definition
 
 SMALLEST = {"source": {"strimzi": {"cluster": "kafka"}}, "sink": {"cloudNativePG": {"cluster": "postgres"}}}
@@ -114,3 +116,12 @@ def test_the_columns_show_what_a_person_asks_first() -> None:
         "Last dbt",
         "Age",
     ]
+
+
+def test_a_list_has_a_maximum_and_tells_its_parts_apart() -> None:
+    made = crd.schema(inspect.type_info(Ingress))["properties"]["annotations"]
+    assert (made["type"], made["maxItems"], made["default"]) == ("array", 32, [])
+    assert made["x-kubernetes-list-map-keys"] == ["name"]
+    assert made["items"]["properties"]["name"]["maxLength"]
+    plain = crd.schema(inspect.type_info(tuple[Annotated[str, msgspec.Meta(max_length=9)], ...]))
+    assert plain["x-kubernetes-list-type"] == "set"

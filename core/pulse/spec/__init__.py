@@ -7,6 +7,7 @@ step around it.
 """
 
 from pulse.spec.consumer import Batch, Consumer, Contract, Scaling
+from pulse.spec.ingress import Annotation, Ingress
 from pulse.spec.part import Amounts, Part, Resources, SecretRef
 from pulse.spec.pipeline import NAME_RULE, PipelineName, PipelineSpec
 from pulse.spec.simulator import Simulator
@@ -17,12 +18,14 @@ from pulse.spec.transform import Maintenance, Transform
 __all__ = [
     "NAME_RULE",
     "Amounts",
+    "Annotation",
     "Batch",
     "CloudNativePGSink",
     "Consumer",
     "Contract",
     "ExternalSink",
     "ExternalSource",
+    "Ingress",
     "KafkaAuth",
     "Maintenance",
     "Part",
