@@ -27,6 +27,8 @@ _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _DURATION = {"type": "string", "pattern": r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "minLength": 2}
 
+IMAGES = ("operator", "consumer", "simulator", "transform", "dashboards")
+
 # Values that become a variable of the operator: it says what is accepted.
 SETTINGS = {
     "images.pullPolicy": "PULSE_IMAGE_PULL_POLICY",
@@ -43,11 +45,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "namespaces": _NAMESPACES,
     "kafkaNamespaces": _NAMESPACES,
     "postgresNamespaces": _NAMESPACES,
-    **{f"images.{name}.repository": {"minLength": 1} for name in ("operator", "consumer", "simulator", "transform")},
-    **{
-        f"images.{name}.digest": {"pattern": "^(sha256:[0-9a-f]{64})?$"}
-        for name in ("operator", "consumer", "simulator", "transform")
-    },
+    **{f"images.{name}.repository": {"minLength": 1} for name in IMAGES},
+    **{f"images.{name}.digest": {"pattern": "^(sha256:[0-9a-f]{64})?$"} for name in IMAGES},
     "imagePullSecrets": {
         "type": "array",
         "items": {

@@ -22,6 +22,7 @@ IMAGES = {
     "PULSE_CONSUMER_IMAGE": "pulse-consumer:test",
     "PULSE_SIMULATOR_IMAGE": "pulse-simulator:test",
     "PULSE_TRANSFORM_IMAGE": "pulse-transform:test",
+    "PULSE_DASHBOARDS_IMAGE": "pulse-dashboards:test",
 }
 START_SECONDS = 60.0
 

@@ -45,6 +45,7 @@ class Images:
     consumer: str
     simulator: str
     transform: str
+    dashboards: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
 

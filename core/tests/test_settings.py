@@ -27,6 +27,7 @@ REQUIRED = {
     "PULSE_OPERATOR_NAMESPACE": "pulse-system",
     "PULSE_CONSUMER_IMAGE": "pulse-consumer:1",
     "PULSE_SIMULATOR_IMAGE": "pulse-simulator:1",
+    "PULSE_DASHBOARDS_IMAGE": "pulse-dashboards:1",
     "PULSE_TRANSFORM_IMAGE": "pulse-transform:1",
 }
 

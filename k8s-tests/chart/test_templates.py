@@ -118,6 +118,7 @@ def test_every_setting_reaches_the_operator(render: Render) -> None:
     assert settings.consumer_image == "registry.example.com/pulse/consumer:0.1.0-rc.1"
     assert settings.simulator_image == "registry.example.com/pulse/simulator:0.1.0"
     assert settings.transform_image == "registry.example.com/pulse/transform:0.1.0"
+    assert settings.dashboards_image == "registry.example.com/pulse/dashboards:0.1.0"
     assert (settings.pull_policy, settings.pull_secrets) == ("Always", "mirror,other")
     assert (settings.log.level, settings.log.format) == ("debug", "text")
     assert settings.lag_interval == timedelta(seconds=90)

@@ -17,6 +17,7 @@ def images(settings: OperatorSettings) -> Images:
         consumer=settings.consumer_image,
         simulator=settings.simulator_image,
         transform=settings.transform_image,
+        dashboards=settings.dashboards_image,
         pull_policy=settings.pull_policy,
         pull_secrets=listed(settings.pull_secrets),
     )

@@ -76,7 +76,10 @@ def test_names_are_listed_with_commas(text: str, names: tuple[str, ...]) -> None
 
 
 def test_pipelines_are_made_of_the_images_that_the_settings_name() -> None:
-    settings = OperatorSettings(LogSettings(), "pulse", "c:1", "s:1", "t:1", pull_policy="Always", pull_secrets="a, b")
+    named = {f"{name}_image": f"{name}:1" for name in ("consumer", "simulator", "transform", "dashboards")}
+    settings = OperatorSettings(
+        log=LogSettings(), own_namespace="pulse", **named, pull_policy="Always", pull_secrets="a, b"
+    )
     made = images(settings)
-    assert (made.consumer, made.simulator, made.transform) == ("c:1", "s:1", "t:1")
+    assert {name: getattr(made, name.removesuffix("_image")) for name in named} == named
     assert (made.pull_policy, made.pull_secrets) == ("Always", ("a", "b"))

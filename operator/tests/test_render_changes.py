@@ -148,9 +148,9 @@ def test_the_job_is_named_before_it_can_be_made() -> None:
 @pytest.mark.parametrize(
     "images",
     [
-        Images("pulse/consumer:0.2.0", "pulse/simulator:0.1.0", "pulse/transform:0.1.0"),
-        Images("pulse/consumer:0.1.0", "pulse/simulator:0.1.0", "pulse/transform:0.1.0", "Always"),
-        Images("pulse/consumer:0.1.0", "pulse/simulator:0.1.0", "pulse/transform:0.1.0", pull_secrets=("login",)),
+        replace(SCRAM.facts.images, consumer="pulse/consumer:0.2.0"),
+        replace(SCRAM.facts.images, pull_policy="Always"),
+        replace(SCRAM.facts.images, pull_secrets=("login",)),
     ],
 )
 def test_whatever_changes_the_job_changes_its_name(images: Images) -> None:

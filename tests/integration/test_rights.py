@@ -76,7 +76,7 @@ class Kept:
 
 
 def manifests(name: str) -> tuple[Manifest, ...]:
-    facts = Facts(Images("c", "s", "t"), listener_known=True, listener_authentication="scram-sha-512")
+    facts = Facts(Images("c", "s", "t", "d"), listener_known=True, listener_authentication="scram-sha-512")
     return render(Identity("web", name, "uid"), SPEC, facts, Decision(1)).manifests
 
 

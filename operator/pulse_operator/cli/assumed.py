@@ -19,10 +19,16 @@ _PEM = "<read from a Secret>"
 def images(registry: str) -> Images:
     """The images of this version."""
     prefix = f"{registry.rstrip('/')}/" if registry else ""
-    consumer, simulator, transform = (
-        f"{prefix}pulse/{name}:{VERSION}" for name in ("consumer", "simulator", "transform")
+
+    def image(name: str) -> str:
+        return f"{prefix}pulse/{name}:{VERSION}"
+
+    return Images(
+        consumer=image("consumer"),
+        simulator=image("simulator"),
+        transform=image("transform"),
+        dashboards=image("dashboards"),
     )
-    return Images(consumer, simulator, transform)
 
 
 def facts(pipeline: Pipeline, authentication: str, made_of: Images) -> Facts:
