@@ -8,7 +8,7 @@ NATIVE := images/consumer/native
 PACKER ?= $(if $(shell command -v cargo),native,python)
 # Most tests wait for a broker, a database or a process; each worker has its own.
 WORKERS ?= 2
-IMAGES := operator consumer simulator transform
+IMAGES := operator consumer simulator transform collector
 BASE ?= python:3.13-slim
 TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.yaml)
 REPOSITORY ?= pulse

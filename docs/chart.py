@@ -27,7 +27,7 @@ _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _DURATION = {"type": "string", "pattern": r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "minLength": 2}
 
-IMAGES = ("operator", "consumer", "simulator", "transform", "dashboards")
+IMAGES = ("operator", "consumer", "simulator", "transform", "dashboards", "collector")
 
 # Values that become a variable of the operator: it says what is accepted.
 SETTINGS = {

@@ -162,10 +162,15 @@ def _field_rows(path: str, schema: dict[str, Any]) -> Iterator[str]:
         inner = field["items"] if field["type"] == "array" else field
         at = f"{path}.{name}{'[]' if field['type'] == 'array' else ''}"
         default = "required" if name in required else ""
-        if "default" in field and inner["type"] not in ("object",):
+        if "default" in field and inner["type"] not in ("object",) and field["default"] != []:
             default = f"`{_shown(field['default'])}`"
-        yield f"| `{at}` | {field.get('description', '')} | {default} | {_accepted(inner)} |"
+        accepted = ", each ".join(filter(None, (_how_many(field), _accepted(inner))))
+        yield f"| `{at}` | {field.get('description', '')} | {default} | {accepted} |"
         yield from _field_rows(at, inner)
+
+
+def _how_many(schema: dict[str, Any]) -> str:
+    return f"up to {schema['maxItems']:,}" if "maxItems" in schema else ""
 
 
 def _accepted(schema: dict[str, Any]) -> str:

@@ -70,6 +70,7 @@ def unscheduled(message: str) -> Fate:
 BY_COMPONENT = {
     "consumer": READY,
     "simulator": READY,
+    "collector": READY,
     "migrate": SUCCEEDED,
     "maintain": SUCCEEDED,
     "transform": SUCCEEDED,

@@ -23,6 +23,7 @@ IMAGES = {
     "PULSE_SIMULATOR_IMAGE": "pulse-simulator:test",
     "PULSE_TRANSFORM_IMAGE": "pulse-transform:test",
     "PULSE_DASHBOARDS_IMAGE": "pulse-dashboards:test",
+    "PULSE_COLLECTOR_IMAGE": "pulse-collector:test",
 }
 START_SECONDS = 60.0
 

@@ -36,6 +36,7 @@ CHILDREN = (
     *(
         objects.NETWORK_POLICY,
         objects.INGRESS,
+        objects.AUTOSCALER,
         objects.POD_MONITOR,
         objects.KAFKA_TOPIC,
         objects.KAFKA_USER,

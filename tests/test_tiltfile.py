@@ -85,9 +85,13 @@ def words_after(command: list[str], first: list[str]) -> list[str]:
 
 
 def started() -> list[dict[str, Any]]:
-    """The Deployments that the operator makes of a pipeline with simulated visitors."""
-    manifests = yaml.safe_load_all((golden.FOLDER / "simulator" / "manifests.yaml").read_bytes())
-    return [made for made in manifests if made["kind"] == "Deployment"]
+    """The Deployments that the operator makes of a pipeline with all that runs for long."""
+    found = {}
+    for case in ("simulator", "collector"):
+        for made in yaml.safe_load_all((golden.FOLDER / case / "manifests.yaml").read_bytes()):
+            if made["kind"] == "Deployment":
+                found[made["metadata"]["name"]] = made
+    return list(found.values())
 
 
 KUBECTL = ["kubectl", "--context", CONTEXT, "--namespace", "default"]

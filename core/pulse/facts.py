@@ -46,6 +46,7 @@ class Images:
     simulator: str
     transform: str
     dashboards: str
+    collector: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
 
@@ -59,9 +60,12 @@ class Facts:
     databases: Mapping[Role, DatabaseAccess] = field(default_factory=dict)
     # Passwords of the roles that Pulse makes: read back, or new where there was none.
     passwords: Mapping[Role, str] = field(default_factory=dict, repr=False)
+    # Write keys of the collector by the names of their senders; empty while they are not known.
+    write_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     # How clients of the listener log in: "tls", "scram-sha-512", or None where anybody may. Unset while unknown.
     listener_authentication: str | None = None
     listener_known: bool = False
+    topics_made: bool = False  # Kafka has the topics, be they ready or not
     migrated: bool = False  # the database has the schema that these images need
     # Kinds beyond the platform's own that exist there and are used if they do.
     optional_kinds: frozenset[str] = frozenset()

@@ -29,6 +29,7 @@ REQUIRED = {
     "PULSE_SIMULATOR_IMAGE": "pulse-simulator:1",
     "PULSE_DASHBOARDS_IMAGE": "pulse-dashboards:1",
     "PULSE_TRANSFORM_IMAGE": "pulse-transform:1",
+    "PULSE_COLLECTOR_IMAGE": "pulse-collector:1",
 }
 
 

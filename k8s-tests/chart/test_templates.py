@@ -30,6 +30,7 @@ RIGHTS: dict[str, dict[tuple[str, str], list[str]]] = {
         ("", "services"): FULL,
         ("", "secrets"): FULL,
         ("policy", "poddisruptionbudgets"): FULL,
+        ("autoscaling", "horizontalpodautoscalers"): FULL,
         ("networking.k8s.io", "networkpolicies"): FULL,
         ("networking.k8s.io", "ingresses"): FULL,
         ("monitoring.coreos.com", "podmonitors"): FULL,
@@ -119,6 +120,7 @@ def test_every_setting_reaches_the_operator(render: Render) -> None:
     assert settings.simulator_image == "registry.example.com/pulse/simulator:0.1.0"
     assert settings.transform_image == "registry.example.com/pulse/transform:0.1.0"
     assert settings.dashboards_image == "registry.example.com/pulse/dashboards:0.1.0"
+    assert settings.collector_image == "registry.example.com/pulse/collector:0.1.0"
     assert (settings.pull_policy, settings.pull_secrets) == ("Always", "mirror,other")
     assert (settings.log.level, settings.log.format) == ("debug", "text")
     assert settings.lag_interval == timedelta(seconds=90)

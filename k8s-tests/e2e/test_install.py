@@ -22,7 +22,7 @@ from kind.images import PACKER
 RELEASES = FIRST, SECOND, THIRD = "pulse", "analytics", "clicks"
 WAIT = ("--wait", "--timeout", "3m")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
-OWN = "deployments,jobs,cronjobs,services,ingresses,networkpolicies,poddisruptionbudgets"
+OWN = "deployments,jobs,cronjobs,services,ingresses,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
 DATA = "kafkatopics,databases.postgresql.cnpg.io,databaseroles.postgresql.cnpg.io"
 
 # Small transactions, so that one consumer cannot keep up with this many events and more consumers can.

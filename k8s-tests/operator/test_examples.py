@@ -13,7 +13,7 @@ from pulse.names import events_topic
 from pulse_operator.cli.render import rendered
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PIPELINES = ("minimal.yaml", "production.yaml", "external.yaml")
+PIPELINES = ("minimal.yaml", "production.yaml", "external.yaml", "collector.yaml")
 FILES = ("platform.yaml", "producer.yaml", *PIPELINES)
 CHART = EXAMPLES.parent / "charts" / "pulse" / "Chart.yaml"
 GROUPS = {"v1": "/api/v1"}
@@ -30,7 +30,9 @@ def accepted(server: ApiServer, document: dict[str, Any]) -> None:
     server.call(
         "POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     )
-    plural = {"NetworkPolicy": "networkpolicies"}.get(document["kind"], document["kind"].lower() + "s")
+    plural = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}.get(
+        document["kind"], document["kind"].lower() + "s"
+    )
     path = f"{GROUPS.get(version, f'/apis/{version}')}/namespaces/{namespace}/{plural}/{metadata['name']}"
     query = "fieldManager=tests&force=true&dryRun=All&fieldValidation=Strict"
     status, answer = server.call("PATCH", f"{path}?{query}", document, content_type="application/apply-patch+yaml")

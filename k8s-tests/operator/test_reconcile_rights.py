@@ -34,6 +34,7 @@ AT_HOME = [
     rule("", ["pods"], READ),
     rule("", ["events"], ["create", "patch"]),
     rule("policy", ["poddisruptionbudgets"], WRITE),
+    rule("autoscaling", ["horizontalpodautoscalers"], WRITE),
     rule("networking.k8s.io", ["networkpolicies", "ingresses"], WRITE),
     rule("monitoring.coreos.com", ["podmonitors"], WRITE),
     rule("coordination.k8s.io", ["leases"], ["get", "create", "update", "patch"]),

@@ -67,7 +67,7 @@ def output(cluster: Cluster, namespace: str, name: str) -> str:
     return printed
 
 
-@pytest.mark.parametrize("component", ["operator", "consumer", "simulator", "transform"])
+@pytest.mark.parametrize("component", ["operator", "consumer", "simulator", "transform", "collector"])
 def test_an_image_runs_without_root_and_without_writing_to_its_file_system(
     kind_cluster: Cluster, pulse_images: dict[str, str], namespace: str, tmp_path: Any, component: str
 ) -> None:

@@ -20,7 +20,8 @@ from pulse_operator.refusals import ApiError, ApiUnavailable, Conflict, Forbidde
 PRUNED = frozenset(
     {
         *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
-        *(objects.NETWORK_POLICY, objects.INGRESS, objects.POD_MONITOR, objects.KAFKA_USER),
+        *(objects.NETWORK_POLICY, objects.INGRESS, objects.AUTOSCALER, objects.POD_MONITOR),
+        objects.KAFKA_USER,
     }
 )
 
@@ -68,9 +69,9 @@ class Applier:
             await self.delete(ref, meta.uid)
             outcome.removed.append(ref)
 
-    async def stop(self, ref: Ref) -> None:
-        """Takes all pods of a Deployment away, and leaves the rest of it as it is."""
-        await self._api.merge_patch(ref, {"spec": {"replicas": 0}})
+    async def scale(self, ref: Ref, replicas: int) -> None:
+        """Has so many pods of a Deployment run, and leaves the rest of it as it is."""
+        await self._api.merge_patch(ref, {"spec": {"replicas": replicas}})
 
     async def delete(self, ref: Ref, uid: str) -> None:
         """Removes one child, if it is still the one that was meant."""

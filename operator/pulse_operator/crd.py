@@ -191,6 +191,12 @@ def _status() -> dict[str, Any]:
             lastFailureTime=_time("When the last failed run ended."),
             message=_words("What failed, if the newest run did.", 1024),
         ),
+        collector=_object(
+            "Where the collectors take events.",
+            service=_words("Address inside of the cluster.", 256),
+            url=_words("Address that the Ingress leads there.", 512),
+            keysSecret=_words("Name of the Secret with the write keys, each by the name of its sender.", 253),
+        ),
         autoscaler=_words("What the autoscaler goes on from after a restart; no interface for others.", 65_536),
     )
 

@@ -20,15 +20,15 @@ from pulse_operator import objects
 from pulse_operator.api import Api
 from pulse_operator.connection import Connection
 from pulse_operator.leadership import Leadership
-from pulse_operator.objects import COMPONENT_LABEL, FINALIZER, OWN_SELECTOR, Manifest, Ref, owned
+from pulse_operator.objects import FINALIZER, OWN_SELECTOR, Manifest, Ref, owned
 from pulse_operator.pipeline import identity_of
 from pulse_operator.refusals import Conflict, NotFound, NotServed
 from pulse_operator.scope import listed
-from pulse_operator.teardown import WORKLOADS
+from pulse_operator.teardown import AT_WORK, WORKLOADS
 
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 15
-_AT_WORK = f"{OWN_SELECTOR},{COMPONENT_LABEL} in (consumer,simulator)"
+_AT_WORK = f"{OWN_SELECTOR},{AT_WORK}"
 
 
 class LeaseBusy(Retry):

@@ -13,7 +13,7 @@ from pulse_operator.dependencies import Status, Verdict
 from pulse_operator.dependencies.verdict import status
 from pulse_operator.readings import Reading
 
-# The status that is shown of each condition: a thousand pipelines have eleven thousand of them.
+# The status that is shown of each condition: a thousand pipelines have twelve thousand of them.
 _shown: dict[tuple[str, str, str], Status] = {}
 
 

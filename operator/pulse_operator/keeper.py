@@ -10,7 +10,7 @@ import structlog
 
 from pulse.adapters import metrics
 from pulse.errors import PulseError
-from pulse_operator import gauges
+from pulse_operator import gauges, objects
 from pulse_operator.metadata import Meta
 from pulse_operator.objects import Ref
 from pulse_operator.reconcile import Key, Reconciler
@@ -20,6 +20,7 @@ Raw = Mapping[str, Any]
 
 # Several objects change within one moment; looking once after all of them is enough.
 GATHER_SECONDS = 0.2
+AUTOSCALER_SECONDS = 60.0
 
 
 class Keeper:
@@ -72,8 +73,10 @@ class Keeper:
             keys.add(owner)
         if meta is not None and meta.owner is not None:
             keys.add(meta.owner)
+        # An autoscaler that is there says something new of itself all the time, and nothing that counts here.
+        gather = AUTOSCALER_SECONDS if ref.kind is objects.AUTOSCALER and meta is not None else GATHER_SECONDS
         for key in keys & self._raw.keys():
-            self.work.add(key, GATHER_SECONDS)
+            self.work.add(key, gather)
 
     def news(self, key: Key) -> None:
         """The autoscaler has something new about a pipeline."""

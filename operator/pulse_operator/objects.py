@@ -53,6 +53,7 @@ SECRET = Kind("v1", "Secret", "secrets")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 POD_MONITOR = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
 KAFKA = Kind("kafka.strimzi.io/v1", "Kafka", "kafkas")
 KAFKA_TOPIC = Kind("kafka.strimzi.io/v1", "KafkaTopic", "kafkatopics")
@@ -65,7 +66,7 @@ EVENT = Kind("v1", "Event", "events")
 
 KINDS = (
     *(PIPELINE, DEPLOYMENT, CRON_JOB, JOB, POD, SERVICE, SECRET, DISRUPTION_BUDGET, NETWORK_POLICY, INGRESS),
-    *(POD_MONITOR, KAFKA, KAFKA_TOPIC, KAFKA_USER, CLUSTER, DATABASE, DATABASE_ROLE, LEASE, EVENT),
+    *(AUTOSCALER, POD_MONITOR, KAFKA, KAFKA_TOPIC, KAFKA_USER, CLUSTER, DATABASE, DATABASE_ROLE, LEASE, EVENT),
 )
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 

@@ -20,7 +20,7 @@ from pulse_operator.watch import Phase, Watches
 
 OWN_KINDS = (
     *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
-    *(objects.NETWORK_POLICY, objects.INGRESS, objects.POD_MONITOR),
+    *(objects.NETWORK_POLICY, objects.INGRESS, objects.AUTOSCALER, objects.POD_MONITOR),
 )
 KAFKA_KINDS = (objects.KAFKA_TOPIC, objects.KAFKA_USER)
 POSTGRES_KINDS = (objects.DATABASE, objects.DATABASE_ROLE)
@@ -156,11 +156,13 @@ class Observer:
     ) -> dict[Ref, tuple[Raw, ...]]:
         """Pods are asked for only where something does not go well, as nothing else is told of them."""
         troubled: dict[Ref, str] = {}
-        consumer = found.get(wanted.consumer)
-        if consumer is not None and not isinstance(consumer, Missing) and _lacking(consumer):
-            troubled[wanted.consumer] = (
-                f"{objects.PIPELINE_LABEL}={pipeline.identity.name},{objects.COMPONENT_LABEL}=consumer"
-            )
+        for ref in filter(None, (wanted.consumer, wanted.collector)):
+            live = found.get(ref)
+            if live is not None and not isinstance(live, Missing) and _lacking(live):
+                component = ref.name.removeprefix(f"{pipeline.identity.name}-")
+                troubled[ref] = (
+                    f"{objects.PIPELINE_LABEL}={pipeline.identity.name},{objects.COMPONENT_LABEL}={component}"
+                )
         for job in (*self._jobs(found, "migrate"), *runs):
             if not condition(job, "Complete"):
                 troubled[Ref.of(dict(job))] = f"batch.kubernetes.io/job-name={job['metadata']['name']}"
@@ -186,7 +188,7 @@ def own_places(pipeline: Pipeline) -> list[tuple[Kind, str]]:
 def _direct(wanted: Wants) -> list[Ref]:
     refs = [*wanted.platform, *wanted.topics.values(), *wanted.users.values(), *wanted.roles.values()]
     refs += [*wanted.role_secrets.values(), wanted.consumer, wanted.transform]
-    return [*refs, wanted.database] if wanted.database is not None else refs
+    return [*refs, *(ref for ref in (wanted.database, wanted.collector, wanted.own_keys) if ref is not None)]
 
 
 def _user_secrets(wanted: Wants, found: dict[Ref, Found]) -> list[Ref]:

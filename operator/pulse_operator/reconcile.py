@@ -20,7 +20,7 @@ from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
-from pulse_operator.passwords import passwords
+from pulse_operator.passwords import passwords, write_key
 from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed, parsed_to_go
 from pulse_operator.publish import Publisher
 from pulse_operator.refusals import ApiUnavailable
@@ -88,11 +88,12 @@ class Reconciler:
     async def _keep(self, pipeline: Pipeline) -> float:
         wanted, seen = await self.observer.observe(pipeline)
         self._depend(pipeline, wanted, seen)
-        facts, migration = self._facts(pipeline, wanted, seen, await passwords(self.observer, wanted, seen))
+        made = await passwords(self.observer, wanted, seen)
+        facts, migration = self._facts(pipeline, wanted, seen, made, await write_key(self.observer, wanted, seen))
         decided = self.scaler.decision(pipeline.key)  # another one may come while this pass goes on
         decision = shall_be(pipeline, seen.there(wanted.consumer), decided)
         rendered = render(pipeline.identity, pipeline.spec, facts, decision)
-        outcome = await self._write(pipeline, seen, rendered, migration)
+        outcome = await self._write(pipeline, wanted, seen, rendered, migration)
         before = seen.there(wanted.consumer)
         seen = replace(seen, objects={**seen.objects, **outcome.written})
         self._enrol(pipeline, wanted, seen, facts)
@@ -117,10 +118,10 @@ class Reconciler:
         return self.resync_seconds if settled else SETTLING_SECONDS
 
     def _facts(
-        self, pipeline: Pipeline, wanted: Wants, seen: Seen, known: Mapping[Role, str]
+        self, pipeline: Pipeline, wanted: Wants, seen: Seen, known: Mapping[Role, str], key: str
     ) -> tuple[Facts, Ref | None]:
         """The facts, and the Job that tells whether the schema is as these images need it."""
-        found = deduce.facts(pipeline, wanted, seen, self.images, known)
+        found = deduce.facts(pipeline, wanted, seen, self.images, known, key)
         if "owner" not in found.databases:
             return found, None
         migration = migration_job(pipeline.identity, pipeline.spec, found)
@@ -130,12 +131,15 @@ class Reconciler:
             return replace(found, databases=others), None
         return replace(found, migrated=deduce.succeeded(seen, migration)), migration
 
-    async def _write(self, pipeline: Pipeline, seen: Seen, rendered: Rendered, migration: Ref | None) -> Outcome:
+    async def _write(
+        self, pipeline: Pipeline, wanted: Wants, seen: Seen, rendered: Rendered, migration: Ref | None
+    ) -> Outcome:
         outcome = await self.applier.apply(pipeline.identity, rendered.manifests)
         keep = {Ref.of(manifest) for manifest in rendered.manifests} | rendered.withheld
         await self.applier.prune(pipeline.identity, keep, outcome)
         await self._retry(seen, migration)
         await self._rest(pipeline, seen, rendered)
+        await self._wake(pipeline, wanted.collector, seen, outcome)
         return outcome
 
     async def _rest(self, pipeline: Pipeline, seen: Seen, rendered: Rendered) -> None:
@@ -143,7 +147,15 @@ class Reconciler:
         ref = Ref(objects.DEPLOYMENT, pipeline.identity.namespace, f"{pipeline.identity.name}-consumer")
         live = seen.there(ref)
         if pipeline.spec.suspend and ref in rendered.withheld and live and live["spec"].get("replicas"):
-            await self.applier.stop(ref)
+            await self.applier.scale(ref, 0)
+
+    async def _wake(self, pipeline: Pipeline, ref: Ref | None, seen: Seen, outcome: Outcome) -> None:
+        """Starts the fewest collectors that there may be. How many more is the autoscaler's to say; but it begins with
+        one, and at zero, as somebody or an uninstall that was broken off may leave it, it does nothing at all."""
+        live = outcome.written.get(ref) or seen.there(ref) if ref else None
+        fewest = pipeline.spec.collector.scaling.min
+        if ref is not None and live is not None and live["spec"].get("replicas", 1) < fewest:
+            await self.applier.scale(ref, fewest)
 
     async def _retry(self, seen: Seen, migration: Ref | None) -> None:
         """Removes a migration that failed a while ago, so that the next pass makes it anew."""

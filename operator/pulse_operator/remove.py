@@ -64,8 +64,8 @@ class Remover:
         )
 
     async def _pods(self, identity: Identity) -> list[Ref]:
-        """Those that still consume or produce."""
-        labels = f"{_selector(identity)},{objects.COMPONENT_LABEL} in (consumer,simulator)"
+        """Those that still take, consume or produce events."""
+        labels = f"{_selector(identity)},{teardown.AT_WORK}"
         found = await self.api.list(objects.POD, identity.namespace, labels)
         return [Ref.of(pod) for pod in found if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
 

@@ -15,6 +15,8 @@ from pulse_operator import scaling
 from pulse_operator.conditions import Evidence, last_failure, last_success
 from pulse_operator.dependencies import Reason, Status, Verdict
 from pulse_operator.dependencies.verdict import status as told_by
+from pulse_operator.render.collector import EVENTS_PATH
+from pulse_operator.render.ingress import address
 from pulse_operator.timestamps import seconds_of, text_of
 
 QUIET_SECONDS = 30.0
@@ -48,6 +50,7 @@ def status_of(evidence: Evidence, found: Mapping[str, Verdict]) -> dict[str, Any
             "conditions": stamped(found, pipeline.status.get("conditions", ()), pipeline.generation, at),
             "lag": _lag(evidence),
             "replicas": _replicas(evidence),
+            "collector": _collector(evidence),
             "transform": _transform(evidence),
             "autoscaler": _autoscaler(evidence.decision),
         }
@@ -203,6 +206,21 @@ def _transform(evidence: Evidence) -> dict[str, Any]:
             "lastSuccessTime": text_of(good) if good is not None else None,
             "lastFailureTime": text_of(bad[0]) if bad else None,
             "message": bad[1][:_MESSAGE_MOST] if bad else None,
+        }
+    )
+
+
+def _collector(evidence: Evidence) -> dict[str, Any]:
+    """Where events are sent to, by what name, and with which key; nothing of a collector that is not asked for."""
+    wants = evidence.wants
+    if wants.collector is None:
+        return {}
+    keys = wants.supplied_keys or wants.own_keys
+    return _without_nothing(
+        {
+            "service": f"http://{wants.collector.name}.{wants.collector.namespace}.svc{EVENTS_PATH}",
+            "url": address(evidence.pipeline.spec.collector.ingress, EVENTS_PATH) or None,
+            "keysSecret": keys.name if keys else None,
         }
     )
 

@@ -18,6 +18,7 @@ def images(settings: OperatorSettings) -> Images:
         simulator=settings.simulator_image,
         transform=settings.transform_image,
         dashboards=settings.dashboards_image,
+        collector=settings.collector_image,
         pull_policy=settings.pull_policy,
         pull_secrets=listed(settings.pull_secrets),
     )

@@ -1,9 +1,10 @@
 """What a pipeline that is being deleted still has to do, step by step. Pure: what exists goes in, the next actions come
 out, and the last one is to let the pipeline go.
 
-Order: consumers and simulator stop after their last commit; then the workloads go; then the users of Kafka; and where
-the policy says Delete, topics and database, and the roles after the database that they own. It ends even when Strimzi
-or CloudNativePG went first: what only they could finish is freed of their finalizers once what they ran is gone.
+Order: collectors, consumers and simulator stop after what they have begun; then the workloads go; then the users of
+Kafka; and where the policy says Delete, topics and database, and the roles after the database that they own. It ends
+even when Strimzi or CloudNativePG went first: what only they could finish is freed of their finalizers once what they
+ran is gone.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ DRAIN_SECONDS = 300.0
 WORKLOADS = frozenset(
     {
         *(objects.DEPLOYMENT, objects.CRON_JOB, objects.JOB, objects.SERVICE, objects.DISRUPTION_BUDGET),
-        *(objects.NETWORK_POLICY, objects.INGRESS, objects.POD_MONITOR),
+        *(objects.NETWORK_POLICY, objects.INGRESS, objects.AUTOSCALER, objects.POD_MONITOR),
     }
 )
+# The components whose pods still have something to bring to its end.
+AT_WORK = f"{objects.COMPONENT_LABEL} in (collector,consumer,simulator)"
 _ACCESS = frozenset({objects.KAFKA_USER})
 _DATA = (
     *(frozenset({objects.KAFKA_TOPIC}), frozenset({objects.DATABASE}), frozenset({objects.DATABASE_ROLE})),

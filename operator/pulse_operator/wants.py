@@ -13,6 +13,8 @@ from pulse.facts import ROLES, USERS, Role, User
 from pulse_operator import objects
 from pulse_operator.objects import Ref
 from pulse_operator.pipeline import Pipeline
+from pulse_operator.render.collector import COMPONENT as COLLECTOR
+from pulse_operator.render.collector import KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,15 @@ class Wants:
     postgres_ca: Ref | None = None
     source_secret: Ref | None = None  # supplied by a person, for an external source
     sink_secret: Ref | None = None  # likewise for an external sink
+    collector: Ref | None = None
+    own_keys: Ref | None = None  # the write keys that Pulse makes
+    supplied_keys: Ref | None = None  # those of a person
 
     @property
     def platform(self) -> tuple[Ref, ...]:
         """What others make and Pulse only reads; a change of one concerns every pipeline that stands on it."""
-        found = (self.kafka, self.broker_ca, self.cluster, self.postgres_ca, self.source_secret, self.sink_secret)
+        supplied = (self.source_secret, self.sink_secret, self.supplied_keys)
+        found = (self.kafka, self.broker_ca, self.cluster, self.postgres_ca, *supplied)
         return tuple(ref for ref in found if ref is not None)
 
 
@@ -50,6 +56,7 @@ def wants(pipeline: Pipeline) -> Wants:
         maintain=Ref(objects.CRON_JOB, home, f"{name}-maintain"),
         **_source(pipeline, home, name),
         **_sink(pipeline, home, name),
+        **_collector(pipeline, home, name),
     )
 
 
@@ -97,3 +104,13 @@ def _sink(pipeline: Pipeline, home: str, name: str) -> dict[str, Any]:
         "role_secrets": {role: Ref(objects.SECRET, there, f"{name}-db-{role}") for role in ROLES},
         "postgres_ca": Ref(objects.SECRET, there, f"{sink.cloud_native_pg.cluster}-ca"),
     }
+
+
+def _collector(pipeline: Pipeline, home: str, name: str) -> dict[str, Any]:
+    wanted = pipeline.spec.collector
+    if not wanted.enabled:
+        return {}
+    found = {"collector": Ref(objects.DEPLOYMENT, home, f"{name}-{COLLECTOR}")}
+    if wanted.write_keys is UNSET:
+        return {**found, "own_keys": Ref(objects.SECRET, home, f"{name}-{KEYS}")}
+    return {**found, "supplied_keys": Ref(objects.SECRET, home, wanted.write_keys.name)}

@@ -80,6 +80,7 @@ def test_a_status_reads_from_the_whole_to_the_parts() -> None:
             "observedGeneration": 2,
             "lag": {"total": 1200, "drainSeconds": 30, "measuredAt": "2026-01-01T00:00:00Z"},
             "replicas": {"summary": "1/2", "reason": "LagAbove", "message": "lag 1200"},
+            "collector": {"service": "http://inside/v1/events", "url": "https://outside/v1/events", "keysSecret": "k"},
             "conditions": [condition],
         },
     }
@@ -88,6 +89,7 @@ def test_a_status_reads_from_the_whole_to_the_parts() -> None:
     assert "not acted on the latest spec" in lines[1]
     assert "1200 records, drained in 30 s" in lines[2]
     assert "1/2 ready (LagAbove: lag 1200)" in lines[3]
+    assert lines[4].split(maxsplit=1) == ["collector", "https://outside/v1/events, write keys in Secret k"]
     assert lines[-1].split() == ["Ready", "False", "Blocked", "waits", "for", "Kafka."]
 
 

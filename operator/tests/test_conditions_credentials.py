@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kit.evidence import EXTERNAL, KAFKA, OURS, ConditionCase, looked, pipeline, secret, there
+from kit.evidence import EXTERNAL, KAFKA, OURS, SPEC, ConditionCase, looked, pipeline, secret, there
 
 from pulse_operator import objects
 from pulse_operator.dependencies import Missing, Reason
@@ -25,6 +25,9 @@ assert OURS.postgres_ca
 assert FOREIGN.source_secret
 assert FOREIGN.sink_secret
 MSK, RDS = FOREIGN.source_secret, FOREIGN.sink_secret
+COLLECTS = {**SPEC, "collector": {"enabled": True}}
+THEIR_KEYS = {**SPEC, "collector": {"enabled": True, "writeKeys": {"name": "keys"}}}
+KEYS, THEIRS = Ref(objects.SECRET, "web", "shop-collector-keys"), Ref(objects.SECRET, "web", "keys")
 
 
 def unlabelled() -> dict[str, Any]:
@@ -117,6 +120,27 @@ CASES = [
         str(OF_PRODUCER),
     ),
     case("a password that is not made", looked(put={OF_INGEST: Missing.OBJECT}), "Unknown", "Pending", "role ingest"),
+    case("a write key that is not made", looked(COLLECTS, put={KEYS: Missing.OBJECT}), "Unknown", "Pending", str(KEYS)),
+    case(
+        "a person's write keys are missing",
+        looked(THEIR_KEYS, put={THEIRS: Missing.OBJECT}),
+        *("False", "SecretMissing", str(THEIRS), "spec.collector.writeKeys"),
+    ),
+    case(
+        "a person's write keys are none",
+        looked(THEIR_KEYS, put={THEIRS: secret(THEIRS)}),
+        *("False", "SecretKeyMissing", str(THEIRS)),
+    ),
+    case(
+        "a write key with a character that no URL takes",
+        looked(THEIR_KEYS, put={THEIRS: secret(THEIRS, app="a-good-key", web="a key with spaces")}),
+        *("False", "WriteKeyInvalid", f"{THEIRS}: the entry web is not of the form", "8 to 200 letters"),
+    ),
+    case(
+        "two senders with one write key",
+        looked(COLLECTS, put={KEYS: secret(KEYS, app="key-of-both", web="key-of-both")}),
+        *("False", "WriteKeyInvalid", f"{KEYS}: the entry web has the key of app."),
+    ),
     case(
         "external, Kafka's Secret is missing",
         looked(EXTERNAL, put={MSK: Missing.OBJECT}),

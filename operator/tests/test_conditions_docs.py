@@ -37,6 +37,8 @@ GROUPS = {
     "credentials": "credentials",
     "database": "database",
     "consumer": "consumer",
+    "deployment": "consumer",
+    "collector": "collector",
     "transform": "transform",
     "aside": "ready",
 }

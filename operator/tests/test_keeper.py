@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 
 from pulse.adapters.metrics import OPERATOR_REGISTRY
 from pulse.facts import Images
+from pulse_operator import objects
 from pulse_operator.apply import Applier
 from pulse_operator.conditions import aside
 from pulse_operator.index import Index
-from pulse_operator.keeper import Keeper
+from pulse_operator.keeper import AUTOSCALER_SECONDS, Keeper
 from pulse_operator.metadata import Meta
 from pulse_operator.objects import FINALIZER, Ref
 from pulse_operator.observe import Observer
@@ -57,8 +58,8 @@ def keeper() -> Keeper:
     return made
 
 
-def due(happen: Callable[[Keeper], None], *there: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is due after this, of pipelines that were looked at before."""
+def due(happen: Callable[[Keeper], None], *there: dict[str, Any], seconds: float = 1.0) -> list[tuple[str, str]]:
+    """What is due some time after this, of pipelines that were looked at before."""
 
     async def main() -> list[tuple[str, str]]:
         kept = keeper()
@@ -75,7 +76,7 @@ def due(happen: Callable[[Keeper], None], *there: dict[str, Any]) -> list[tuple[
         await virtual.during(1.0, kept.work.run(look, failed))
         taken.clear()
         happen(kept)
-        await virtual.during(1.0, kept.work.run(look, failed))
+        await virtual.during(seconds, kept.work.run(look, failed))
         return taken
 
     return virtual.run(main())
@@ -155,6 +156,18 @@ def test_a_change_of_a_child_is_of_its_pipeline_alone() -> None:
     assert due(lambda kept: kept.changed(child, meta(BLOG)), *both) == [BLOG]
     assert due(lambda kept: kept.changed(child, meta(None)), *both) == []
     assert due(lambda kept: kept.changed(child, meta(("other", "shop"))), *both) == []
+
+
+def test_what_an_autoscaler_of_kubernetes_says_of_itself_all_the_time_is_looked_at_now_and_then() -> None:
+    child = Ref(objects.AUTOSCALER, "web", "shop-collector")
+    assert due(lambda kept: kept.changed(child, meta(SHOP)), raw_pipeline()) == []
+    assert due(lambda kept: kept.changed(child, meta(SHOP)), raw_pipeline(), seconds=AUTOSCALER_SECONDS + 1) == [SHOP]
+
+    def gone(kept: Keeper) -> None:
+        kept._reconciler.dependents[child] = {SHOP}  # type: ignore[union-attr]
+        kept.changed(child, None)
+
+    assert due(gone, raw_pipeline()) == [SHOP], "one that is gone is missed at once"
 
 
 def test_news_of_the_autoscaler_are_of_pipelines_that_there_are() -> None:

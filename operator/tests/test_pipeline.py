@@ -76,7 +76,7 @@ def test_names_are_listed_with_commas(text: str, names: tuple[str, ...]) -> None
 
 
 def test_pipelines_are_made_of_the_images_that_the_settings_name() -> None:
-    named = {f"{name}_image": f"{name}:1" for name in ("consumer", "simulator", "transform", "dashboards")}
+    named = {f"{name}_image": f"{name}:1" for name in ("consumer", "simulator", "transform", "dashboards", "collector")}
     settings = OperatorSettings(
         log=LogSettings(), own_namespace="pulse", **named, pull_policy="Always", pull_secrets="a, b"
     )

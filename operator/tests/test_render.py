@@ -20,7 +20,10 @@ from pulse_operator.render import Rendered
 
 EVERYTHING = golden.case("every-field")
 PIPELINE_NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
-WORKLOADS = {"Deployment", "CronJob", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"}
+WORKLOADS = {
+    *("Deployment", "CronJob", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"),
+    *("HorizontalPodAutoscaler", "Ingress"),
+}
 LASTING = {"KafkaTopic", "KafkaUser", "Database", "DatabaseRole"}
 
 

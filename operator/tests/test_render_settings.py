@@ -18,6 +18,7 @@ from kit.golden import Golden
 from pulse.env import Settings, duration
 from pulse.facts import DatabaseAccess, KafkaAccess
 from pulse.settings import (
+    CollectorSettings,
     ConsumerSettings,
     KafkaSettings,
     MaintainSettings,
@@ -29,6 +30,7 @@ from pulse_operator.objects import Manifest
 
 DIRECTORY = "/etc/pulse/credentials"
 READERS: dict[str, type[Settings]] = {
+    "collector": CollectorSettings,
     "consumer": ConsumerSettings,
     "maintain": MaintainSettings,
     "migrate": MigrateSettings,
@@ -139,6 +141,24 @@ def check_simulator(case: Golden, found: Told) -> None:
     assert (made.days, made.events, made.truth) == (0, 0, "")
 
 
+def check_collector(case: Golden, found: Told) -> None:
+    made, spec = found.settings, case.spec.collector
+    check_kafka(found, case.facts.kafka["producer"])
+    assert made.events_topic == f"{case.identity.name}-events"
+    assert made.custom_events == case.spec.contract.custom_events
+    assert (made.port, made.health_port) == (8000, 8080)
+    assert made.origins.split(",") == list(spec.origins)
+    assert dict(one.split(":") for one in made.keys.split(",")) == case.facts.write_keys
+    assert made.address == {"Drop": "none", "Truncate": "truncated"}[spec.address]
+    assert made.proxies == (spec.proxies or 1), "an Ingress is one"
+    limits = spec.limits
+    assert (made.request_bytes, made.unpacked_bytes) == (limits.request_bytes, limits.unpacked_bytes)
+    assert (made.event_bytes, made.batch_events) == (limits.event_bytes, limits.batch_events)
+    assert (made.held_bytes, made.connections) == (limits.held_bytes, limits.connections)
+    assert (made.rate, made.reject_rate) == (spec.rate.events_per_second, spec.rate.rejected_per_second)
+    assert made.stop_delay == timedelta(seconds=10)
+
+
 def check_transform(case: Golden, found: Told) -> None:
     made, spec = found.settings, case.spec.transform
     check_database(found, case.facts.databases["transform"])
@@ -149,6 +169,7 @@ def check_transform(case: Golden, found: Told) -> None:
 
 
 CHECKS = {
+    "collector": check_collector,
     "consumer": check_consumer,
     "maintain": check_maintain,
     "migrate": check_migrate,
@@ -164,6 +185,8 @@ def wanted_containers(case: Golden) -> list[str]:
         wanted.append("migrate")
     if case.facts.migrated:
         wanted.append("consumer")
+    if case.spec.collector.enabled and case.facts.topics_made:
+        wanted.append("collector")
     if case.spec.simulator.enabled and "producer" in case.facts.kafka:
         wanted.append("simulator")
     if case.facts.migrated:
@@ -185,7 +208,11 @@ def test_every_container_reads_what_the_pipeline_says(name: str) -> None:
 def test_no_secret_stands_outside_of_a_secret(name: str) -> None:
     case = golden.case(name)
     facts = case.facts
-    secrets = {*facts.passwords.values(), *(access.dsn for access in facts.databases.values())}
+    secrets = {
+        *facts.passwords.values(),
+        *facts.write_keys.values(),
+        *(access.dsn for access in facts.databases.values()),
+    }
     for access in facts.kafka.values():
         secrets |= {access.password, access.key}
     text = "".join(str(made) for made in case.rendered.manifests if made["kind"] != "Secret")

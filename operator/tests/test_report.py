@@ -215,6 +215,20 @@ def test_a_failed_run_is_told_and_what_was_stays_while_the_cron_job_is_away() ->
     assert status(away)["transform"] == told
 
 
+def test_it_is_told_where_collectors_take_events_and_with_which_keys() -> None:
+    assert "collector" not in status()
+    inside = "http://shop-collector.web.svc/v1/events"
+    told = status(looked({**SPEC, "collector": {"enabled": True}}))
+    assert told["collector"] == {"service": inside, "keysSecret": "shop-collector-keys"}
+    ingress = {"host": "collect.shop.example", "tlsSecret": "collect-tls"}
+    parts = {"enabled": True, "ingress": ingress, "writeKeys": {"name": "mine"}}
+    assert status(looked({**SPEC, "collector": parts}))["collector"] == {
+        "service": inside,
+        "url": "https://collect.shop.example/v1/events",
+        "keysSecret": "mine",
+    }
+
+
 def test_what_the_autoscaler_remembers_is_stored_without_its_averages() -> None:
     memory = scaling.Memory(at=AT, capacity=60_000.0, samples=(scaling.memory.Sample(1, 2, 3, 4, 5, 6, True, False),))
     plain = json.loads(again(decision=replace(STEADY, memory=memory))["autoscaler"])

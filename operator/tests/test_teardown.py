@@ -21,12 +21,14 @@ ROLE, DATABASE, TOPIC, USER = OURS.roles["owner"], OURS.database, OURS.topics["e
 PASSWORD = OURS.role_secrets["owner"]
 CONSUMER = OURS.consumer
 SIMULATOR = Ref(objects.DEPLOYMENT, "web", "shop-simulator")
+COLLECTOR = Ref(objects.DEPLOYMENT, "web", "shop-collector")
+SCALES = Ref(objects.AUTOSCALER, "web", "shop-collector")
 SERVICE, JOB = Ref(objects.SERVICE, "web", "shop-consumer"), Ref(objects.JOB, "web", "shop-migrate-1")
 POLICY = Ref(objects.NETWORK_POLICY, "web", "shop-consumer")
 POD = Ref(objects.POD, "web", "shop-consumer-1")
 DATA = (TOPIC, DATABASE, ROLE, PASSWORD)
 STRIMZIS, CLOUD_NATIVE_PGS = (TOPIC, USER), (DATABASE, ROLE)
-ALL = (CONSUMER, SIMULATOR, OURS.transform, SERVICE, JOB, POLICY, USER, *DATA)
+ALL = (CONSUMER, SIMULATOR, COLLECTOR, SCALES, OURS.transform, SERVICE, JOB, POLICY, USER, *DATA)
 
 
 def steps(*children: Child | Ref, **words: Any) -> Steps:
@@ -50,6 +52,11 @@ def test_nothing_goes_before_the_pods_did_whatever_became_of_their_deployment(de
 def test_pods_that_do_not_stop_are_not_waited_for_for_ever(deployment: Child) -> None:
     assert steps(deployment, pods=[POD], seconds=DRAIN_SECONDS - 0.1).delete == ()
     assert steps(deployment, pods=[POD], seconds=DRAIN_SECONDS).delete == (CONSUMER,)
+
+
+def test_collectors_stop_with_the_others_and_what_would_start_them_again_goes_with_them() -> None:
+    assert steps(COLLECTOR, SCALES, SERVICE).stop == (COLLECTOR,)
+    assert set(steps(Child(COLLECTOR, stopped=True), SCALES).delete) == {COLLECTOR, SCALES}
 
 
 def test_then_the_workloads_go_all_at_once() -> None:

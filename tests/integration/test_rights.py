@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from kit import golden
 from kit.deadletters import UNTYPED, dlq
 from kit.documents import numbered
 from kit.pipeline import Pipeline, logged_in
@@ -76,7 +77,7 @@ class Kept:
 
 
 def manifests(name: str) -> tuple[Manifest, ...]:
-    facts = Facts(Images("c", "s", "t", "d"), listener_known=True, listener_authentication="scram-sha-512")
+    facts = Facts(Images(**golden.IMAGES), listener_known=True, listener_authentication="scram-sha-512")
     return render(Identity("web", name, "uid"), SPEC, facts, Decision(1)).manifests
 
 

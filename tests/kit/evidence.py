@@ -200,6 +200,8 @@ def _platform(wanted: Wants) -> dict[Ref, Mapping[str, Any]]:
         found[ref] = secret(ref, username=ref.name, password=PASSWORD)
     if wanted.source_secret:
         found[wanted.source_secret] = secret(wanted.source_secret, username="pulse", password=PASSWORD)
+    for keys in filter(None, (wanted.own_keys, wanted.supplied_keys)):
+        found[keys] = secret(keys, web="key-of-the-pages")
     if wanted.sink_secret:
         dsns = {f"{role}_dsn": f"postgresql://{role}@rds/shop" for role in ("owner", "ingest", "transform", "reader")}
         found[wanted.sink_secret] = secret(wanted.sink_secret, **dsns)

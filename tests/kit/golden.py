@@ -18,7 +18,7 @@ from pulse_operator.objects import Identity
 from pulse_operator.render import Rendered, render
 
 FOLDER = Path(__file__).parents[2] / "operator" / "tests" / "golden"
-IMAGES = {name: f"pulse/{name}:0.1.0" for name in ("consumer", "simulator", "transform", "dashboards")}
+IMAGES = {name: f"pulse/{name}:0.1.0" for name in ("consumer", "simulator", "transform", "dashboards", "collector")}
 UID = "6f1c1f0e-0000-4000-8000-000000000001"
 
 

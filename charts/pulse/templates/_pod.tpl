@@ -46,6 +46,7 @@ volumeMounts:
 - {name: PULSE_SIMULATOR_IMAGE, value: {{ include "pulse.image" (list . .Values.images.simulator) | quote }}}
 - {name: PULSE_TRANSFORM_IMAGE, value: {{ include "pulse.image" (list . .Values.images.transform) | quote }}}
 - {name: PULSE_DASHBOARDS_IMAGE, value: {{ include "pulse.image" (list . .Values.images.dashboards) | quote }}}
+- {name: PULSE_COLLECTOR_IMAGE, value: {{ include "pulse.image" (list . .Values.images.collector) | quote }}}
 - {name: PULSE_IMAGE_PULL_POLICY, value: {{ .Values.images.pullPolicy | quote }}}
 {{- with .Values.imagePullSecrets }}
 {{- $names := list }}

@@ -19,6 +19,7 @@ class OperatorSettings(Settings):
     simulator_image: str = setting("PULSE_SIMULATOR_IMAGE", "Image of the simulator.")
     transform_image: str = setting("PULSE_TRANSFORM_IMAGE", "Image of the dbt runner.")
     dashboards_image: str = setting("PULSE_DASHBOARDS_IMAGE", "Image of the live page and of Metabase's provisioning.")
+    collector_image: str = setting("PULSE_COLLECTOR_IMAGE", "Image of the collector.")
     pull_policy: str = setting(
         "PULSE_IMAGE_PULL_POLICY",
         "When these images are pulled.",

@@ -6,6 +6,7 @@ compare, in CEL and in Python; a rule that looks at `oldSelf` stands at the spec
 step around it.
 """
 
+from pulse.spec.collector import Collector
 from pulse.spec.consumer import Batch, Consumer, Contract, Scaling
 from pulse.spec.ingress import Annotation, Ingress
 from pulse.spec.part import Amounts, Part, Resources, SecretRef
@@ -21,6 +22,7 @@ __all__ = [
     "Annotation",
     "Batch",
     "CloudNativePGSink",
+    "Collector",
     "Consumer",
     "Contract",
     "ExternalSink",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from pulse.rules import Rule, has
+from pulse.spec.collector import Collector
 from pulse.spec.consumer import Consumer, Contract
 from pulse.spec.part import RESERVED, Part, text
 from pulse.spec.simulator import Simulator
@@ -38,11 +39,15 @@ class PipelineSpec(Part, frozen=True):
     contract: Annotated[Contract, Meta(description="What is accepted as an event.")] = Contract()
     consumer: Annotated[Consumer, Meta(description="The consumers.")] = Consumer()
     simulator: Annotated[Simulator, Meta(description="Simulated visitors.")] = Simulator()
+    collector: Annotated[Collector, Meta(description="The collectors, which take events by HTTP.")] = Collector()
     transform: Annotated[Transform, Meta(description="The runs of dbt.")] = Transform()
     maintenance: Annotated[Maintenance, Meta(description="The upkeep of the raw events.")] = Maintenance()
     suspend: Annotated[
         bool,
-        Meta(description="Stop the consumers after their last commit, dbt and the upkeep; everything else stays."),
+        Meta(
+            description="Stop the consumers after their last commit, dbt and the upkeep; everything else stays, and "
+            "collectors go on taking events."
+        ),
     ] = False
     deletion_policy: Annotated[
         Literal["Retain", "Delete"],

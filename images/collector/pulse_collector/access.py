@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pulse import senders
 from pulse.errors import SettingsError
 from pulse_collector.refusals import Refused
 
 # The name of the senders where no keys are asked for.
 ANYBODY = "anybody"
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_KEY = re.compile(r"[A-Za-z0-9_.~-]{8,200}")
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +45,15 @@ def _parts(text: str) -> list[str]:
 
 
 def _names(keys: str) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for number, part in enumerate(_parts(keys), start=1):
-        name, _, key = part.partition(":")
-        if not _NAME.fullmatch(name) or not _KEY.fullmatch(key):
-            raise SettingsError(
-                f"PULSE_COLLECTOR_KEYS: entry {number} is not of the form name:key. A name has up to 40 of a-z, 0-9, _ "
-                "and -; a key has 8 to 200 letters, digits, or . _ ~ -."
-            )
-        if key in names:
-            raise SettingsError(f"PULSE_COLLECTOR_KEYS: entry {number} has the key of {names[key]}. Give each its own.")
-        names[key] = name
-    return names
+    entries = [(name, key) for name, _, key in (part.partition(":") for part in _parts(keys))]
+    wrong = senders.mistake(entries)
+    if wrong:
+        raise SettingsError(f"PULSE_COLLECTOR_KEYS: entry {wrong[0] + 1} {wrong[1]}")
+    return {key: name for name, key in entries}
 
 
 def _checked_origin(origin: str) -> str:
-    if not _ORIGIN.fullmatch(origin):
+    if not senders.is_origin(origin):
         raise SettingsError(
             f"PULSE_COLLECTOR_ORIGINS: {origin!r} is no origin. Write scheme, host and port as browsers do, in lower "
             "case and without a path: https://shop.example or http://localhost:8080."

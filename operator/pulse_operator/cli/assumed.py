@@ -10,6 +10,7 @@ from msgspec import UNSET
 from pulse import VERSION
 from pulse.facts import ROLES, USERS, DatabaseAccess, Facts, Images, KafkaAccess
 from pulse_operator.pipeline import Pipeline
+from pulse_operator.render.collector import SENDER
 from pulse_operator.wants import kafka_namespace
 
 AUTHENTICATIONS = ("scram-sha-512", "tls", "none")
@@ -28,6 +29,7 @@ def images(registry: str) -> Images:
         simulator=image("simulator"),
         transform=image("transform"),
         dashboards=image("dashboards"),
+        collector=image("collector"),
     )
 
 
@@ -40,8 +42,10 @@ def facts(pipeline: Pipeline, authentication: str, made_of: Images) -> Facts:
         kafka=dict.fromkeys(USERS, access),
         databases={role: DatabaseAccess(f"<connection string of {role}>", ca=_PEM) for role in ROLES},
         passwords={role: f"<password of {role}>" for role in ROLES},
+        write_keys={SENDER: "<write key>"},
         listener_authentication=wanted,
         listener_known=True,
+        topics_made=True,
         migrated=True,
         optional_kinds=frozenset({"databaseroles", "podmonitors"}),
     )

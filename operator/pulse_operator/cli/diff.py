@@ -123,6 +123,9 @@ def _running(wanted: Wants, seen: Seen) -> Images:
     found = assumed.images("")
     if consumer is not None:
         found = replace(found, consumer=_image(consumer["spec"]["template"]))
+    collector = seen.there(wanted.collector)
+    if collector is not None:
+        found = replace(found, collector=_image(collector["spec"]["template"]))
     if transform is not None:
         found = replace(found, transform=_image(transform["spec"]["jobTemplate"]["spec"]["template"]))
     return found

@@ -44,13 +44,18 @@ def told(raw: Mapping[str, Any], advice: str = "") -> str:
             lines.append("The operator has not acted on the latest spec yet: what follows is older.")
         if advice:
             lines.append(f"If it stays so: {advice}")
-    lag, replicas, transform = (status.get(name) or {} for name in ("lag", "replicas", "transform"))
+    lag, replicas, collector, transform = (
+        status.get(name) or {} for name in ("lag", "replicas", "collector", "transform")
+    )
     if lag:
         drain = f", drained in {lag['drainSeconds']} s" if lag.get("drainSeconds") else ""
         lines.append(f"lag         {lag.get('total', 'unknown')} records{drain} (at {lag.get('measuredAt')})")
     if replicas:
         why = f" ({replicas['reason']}: {replicas.get('message', '')})" if replicas.get("reason") else ""
         lines.append(f"consumers   {replicas.get('summary')} ready{why}")
+    if collector:
+        keys = f", write keys in Secret {collector['keysSecret']}" if collector.get("keysSecret") else ""
+        lines.append(f"collector   {collector.get('url') or collector.get('service')}{keys}")
     if transform.get("lastSuccessTime"):
         lines.append(f"dbt         last good run {transform['lastSuccessTime']}")
     lines.append("")

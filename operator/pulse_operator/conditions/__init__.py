@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pulse_operator.conditions.collector import collector_available
 from pulse_operator.conditions.consumer import consumer_available, lag_known, scaling_limited
 from pulse_operator.conditions.credentials import credentials_ready
 from pulse_operator.conditions.database import database_ready, schema_migrated
@@ -17,7 +18,7 @@ __all__ = ["ORDER", "Evidence", "combined", "conditions", "last_failure", "last_
 
 ORDER = (
     *("KafkaReady", "TopicsReady", "CredentialsReady", "DatabaseReady", "SchemaMigrated", "ConsumerAvailable"),
-    *("LagKnown", "ScalingLimited", "TransformFresh", "DashboardReady", "Ready"),
+    *("LagKnown", "ScalingLimited", "CollectorAvailable", "TransformFresh", "DashboardReady", "Ready"),
 )
 # Says how well it goes, not whether.
 _TELLS_ONLY = frozenset({"ScalingLimited"})
@@ -31,13 +32,15 @@ def conditions(evidence: Evidence) -> dict[str, Verdict]:
         "KafkaReady": kafka_ready(evidence),
         "TopicsReady": topics_ready(evidence),
         "CredentialsReady": credentials_ready(evidence),
-        "DatabaseReady": database_ready(evidence),
-        "SchemaMigrated": schema_migrated(evidence),
     }
+    without_kafka = _first_against(found)
+    found["DatabaseReady"] = database_ready(evidence)
+    found["SchemaMigrated"] = schema_migrated(evidence)
     blocker = _first_against(found)
     found["ConsumerAvailable"] = consumer_available(evidence, blocker)
     found["LagKnown"] = lag_known(evidence)
     found["ScalingLimited"] = scaling_limited(evidence)
+    found["CollectorAvailable"] = collector_available(evidence, without_kafka)
     found["TransformFresh"] = transform_fresh(evidence, blocker)
     found["DashboardReady"] = true(Reason.NOT_ENABLED, "No dashboard is asked for.")
     found["Ready"] = _ready(evidence, found)

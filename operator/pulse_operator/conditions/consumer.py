@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pulse_operator import scaling
+from pulse_operator.conditions.deployment import running
 from pulse_operator.conditions.evidence import Evidence, refused
-from pulse_operator.conditions.pods import complaint
 from pulse_operator.dependencies import Reason, Verdict
 from pulse_operator.dependencies.verdict import Raw, false, status, true, unknown
 from pulse_operator.objects import Ref
-
-# The first pod of a new pipeline may pull its image for so long without anything being wrong.
-STARTING_SECONDS = 90.0
 
 _LIMITS = {
     scaling.Limit.PARTITION_COUNT: (Reason.PARTITION_COUNT, "Give the topic more partitions, if more are needed."),
@@ -37,7 +34,7 @@ def consumer_available(evidence: Evidence, blocker: tuple[str, Verdict] | None) 
         return _suspended(ref, found)
     if found["spec"].get("replicas", 1) == 0:
         return _empty(evidence, ref, blocker)
-    return _running(evidence, ref, found)
+    return running(evidence, ref, found)
 
 
 def _suspended(ref: Ref, found: Raw) -> Verdict:
@@ -53,26 +50,6 @@ def _empty(evidence: Evidence, ref: Ref, blocker: tuple[str, Verdict] | None) ->
     if evidence.pipeline.spec.consumer.scaling.min:
         return unknown(Reason.PENDING, f"{ref} is about to be started.")
     return true(Reason.AT_REST, f"{ref} has no replica: nothing is to be read (spec.consumer.scaling.min is 0).")
-
-
-def _running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
-    wanted, told = found["spec"].get("replicas", 1), status(found)
-    ready, updated = told.get("readyReplicas", 0), told.get("updatedReplicas", 0)
-    old = max(0, told.get("replicas", 0) - updated)
-    stale = told.get("observedGeneration") != found["metadata"].get("generation")
-    said = complaint(evidence.seen.pods.get(ref, ()))
-    if not ready and not said and evidence.seen.age(ref) < STARTING_SECONDS:
-        return unknown(Reason.PENDING, f"{ref} is new, and its pods start. Wait for them.")
-    if not ready:
-        why = said or "none of its pods is ready"
-        return false(Reason.UNAVAILABLE, f"{ref}: {why.rstrip('.')}. Look at its pods.")
-    if stale or ready < wanted or old:
-        beside = f"; {old} old beside the new" if old else ""
-        return true(
-            Reason.ROLLING,
-            f"{ref} has {ready} of {wanted} pods ready, {updated} of them new{beside}{f'. {said}' if said else ''}.",
-        )
-    return true(Reason.AVAILABLE, f"{ref} has {ready} of {wanted} pods ready.")
 
 
 def lag_known(evidence: Evidence) -> Verdict:

@@ -1,4 +1,4 @@
-"""CredentialsReady: users of Kafka and roles of Postgres, and the Secrets that they log in with."""
+"""CredentialsReady: users of Kafka and roles of Postgres, the Secrets that they log in with, and write keys."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from msgspec import UNSET
 
 from pulse.facts import ROLES, USERS
 from pulse_operator.conditions.evidence import Evidence, combined, refused
-from pulse_operator.credentials import database_access, kafka_access
+from pulse_operator.credentials import database_access, kafka_access, write_keys
 from pulse_operator.credentials.kafka import listener
 from pulse_operator.dependencies import Missing, Reason, Verdict, role_verdict, user_verdict
 from pulse_operator.dependencies.verdict import true
+from pulse_operator.render.collector import SENDER
 
 
 def credentials_ready(evidence: Evidence) -> Verdict:
     """Whether everything that a pod logs in with is there."""
     wants = evidence.wants
-    written = (*wants.users.values(), *wants.roles.values(), *wants.role_secrets.values())
+    written = (*wants.users.values(), *wants.roles.values(), *wants.role_secrets.values(), wants.own_keys)
     return refused(evidence, written) or combined(
         [
             *_users(evidence),
@@ -56,3 +57,6 @@ def _values(evidence: Evidence) -> Iterator[Verdict]:
         found = database_access(pipeline, wants, seen, evidence.facts.passwords, role)
         if isinstance(found, Verdict):
             yield found
+    keys = write_keys(wants, seen, evidence.facts.write_keys.get(SENDER, ""))
+    if isinstance(keys, Verdict):
+        yield keys

@@ -50,6 +50,8 @@ class Reason(Enum):
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - no password
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
 
+    WRITE_KEY_INVALID = "WriteKeyInvalid"
+
     HIBERNATED = "Hibernated"
     INITIALIZING = "Initializing"
     NO_READY_INSTANCE = "NoReadyInstance"

@@ -12,8 +12,10 @@ from typing import Any
 from pulse.facts import Decision, Facts
 from pulse.spec import PipelineSpec
 from pulse_operator.objects import Identity, Manifest, Ref
+from pulse_operator.render import collector, consumer
 from pulse_operator.render.access import kafka_users
-from pulse_operator.render.consumer import consumers, surroundings
+from pulse_operator.render.collector import collectors
+from pulse_operator.render.consumer import consumers
 from pulse_operator.render.database import databases
 from pulse_operator.render.inputs import Inputs, Wanted
 from pulse_operator.render.maintain import maintenance
@@ -29,7 +31,16 @@ __all__ = ["Rendered", "migration_job", "render"]
 # In this order they are applied: what others stand on comes first, and a pod only after the policy that guards it.
 _PARTS = (
     *(kafka_topics, kafka_users, databases, policies, migration),
-    *(surroundings, monitors, consumers, simulators, transforms, maintenance),
+    *(
+        consumer.surroundings,
+        collector.surroundings,
+        monitors,
+        consumers,
+        collectors,
+        simulators,
+        transforms,
+        maintenance,
+    ),
 )
 
 

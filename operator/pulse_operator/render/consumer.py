@@ -21,12 +21,10 @@ from pulse_operator.render.environment import (
     secret_ref,
 )
 from pulse_operator.render.inputs import Inputs, Wanted, selector, workload
-from pulse_operator.render.pod import Container, spread, template
+from pulse_operator.render.pod import HEALTH_PORT, HEALTH_PORT_NAME, Container, probes, spread, template
 from pulse_operator.render.topics import topic_settings
 
 COMPONENT = "consumer"
-HEALTH_PORT = 8080
-HEALTH_PORT_NAME = "health"
 # After the wait for the batch in flight the group is left, and what is still under way is broken off.
 _LEAVE_SECONDS = 40
 
@@ -95,7 +93,7 @@ def _spec(inputs: Inputs, told: Environment, made: ConsumerSettings) -> Manifest
         told,
         inputs.spec.consumer.resources,
         grace_seconds=ceil(made.shutdown_grace.total_seconds()) + _LEAVE_SECONDS,
-        more=_health(),
+        more=probes(),
     )
     pod = template(inputs, runs, "Always", {CREDENTIALS_ANNOTATION: told.fingerprint})
     pod["spec"]["topologySpreadConstraints"] = spread(inputs, COMPONENT)
@@ -109,20 +107,4 @@ def _spec(inputs: Inputs, told: Environment, made: ConsumerSettings) -> Manifest
         "minReadySeconds": 10,
         "revisionHistoryLimit": 3,
         "template": pod,
-    }
-
-
-def _health() -> Manifest:
-    def probe(path: str, period_seconds: int) -> Manifest:
-        return {
-            "httpGet": {"path": path, "port": HEALTH_PORT_NAME},
-            "periodSeconds": period_seconds,
-            "timeoutSeconds": 5,
-            "failureThreshold": 3,
-        }
-
-    return {
-        "ports": [{"name": HEALTH_PORT_NAME, "containerPort": HEALTH_PORT, "protocol": "TCP"}],
-        "livenessProbe": probe("/livez", 10),
-        "readinessProbe": probe("/readyz", 5),
     }

@@ -1,18 +1,24 @@
-"""What tells Prometheus to look at the consumers, where its operator is installed. Pure."""
+"""What tells Prometheus to look at consumers and collectors, where its operator is installed. Pure."""
 
 from __future__ import annotations
 
-from pulse_operator.objects import POD_MONITOR
-from pulse_operator.render.consumer import COMPONENT, HEALTH_PORT_NAME
+from pulse_operator.objects import POD_MONITOR, Manifest
+from pulse_operator.render import collector, consumer
 from pulse_operator.render.inputs import Inputs, Wanted, selector, workload
+from pulse_operator.render.pod import HEALTH_PORT_NAME
 
 
 def monitors(inputs: Inputs) -> list[Wanted]:
-    """A PodMonitor, if the kind is served."""
+    """A PodMonitor for each, if the kind is served."""
     if POD_MONITOR.plural not in inputs.facts.optional_kinds:
         return []
+    watched = [consumer.COMPONENT, *([collector.COMPONENT] if inputs.spec.collector.enabled else [])]
+    return [_monitor(inputs, component) for component in watched]
+
+
+def _monitor(inputs: Inputs, component: str) -> Manifest:
     spec = {
-        "selector": {"matchLabels": selector(inputs, COMPONENT)},
+        "selector": {"matchLabels": selector(inputs, component)},
         "podMetricsEndpoints": [{"port": HEALTH_PORT_NAME, "path": "/metrics", "interval": "30s"}],
     }
-    return [workload(inputs, inputs.home(POD_MONITOR, COMPONENT), COMPONENT, spec=spec)]
+    return workload(inputs, inputs.home(POD_MONITOR, component), component, spec=spec)

@@ -1,4 +1,4 @@
-"""Who may connect to the pods of a pipeline: nobody, but for the consumers' port of probes and metrics. Pure.
+"""Who may connect to the pods of a pipeline: nobody, but for ports of probes and metrics, and that of events. Pure.
 
 Nothing is said about where the pods may connect to. Brokers and databases tell their addresses themselves, and they may
 be pods, load balancers or machines far away; a rule that allowed all of that would forbid nothing, and a narrower one
@@ -8,18 +8,25 @@ would cut off a pipeline on the day that a broker moves. Who knows the addresses
 from __future__ import annotations
 
 from pulse_operator.objects import NETWORK_POLICY, Manifest
-from pulse_operator.render import consumer, maintain, migrate, simulator, transform
+from pulse_operator.render import collector, consumer, maintain, migrate, simulator, transform
 from pulse_operator.render.inputs import Inputs, Wanted, selector, workload
+from pulse_operator.render.pod import HEALTH_PORT
 
 
 def policies(inputs: Inputs) -> list[Wanted]:
     """One for each component that has pods."""
     # Anybody may look at metrics: where Prometheus runs, and under which labels, is not ours to know.
-    metrics = [{"ports": [{"port": consumer.HEALTH_PORT, "protocol": "TCP"}]}]
+    metrics = {"port": HEALTH_PORT, "protocol": "TCP"}
+    events = {"port": collector.PORT, "protocol": "TCP"}
     optional = {transform.COMPONENT: inputs.spec.transform.enabled, simulator.COMPONENT: inputs.spec.simulator.enabled}
     closed = [migrate.COMPONENT, maintain.COMPONENT, *(component for component, enabled in optional.items() if enabled)]
     return [
-        _policy(inputs, consumer.COMPONENT, {"ingress": metrics}),
+        _policy(inputs, consumer.COMPONENT, {"ingress": [{"ports": [metrics]}]}),
+        *(
+            [_policy(inputs, collector.COMPONENT, {"ingress": [{"ports": [events, metrics]}]})]
+            if inputs.spec.collector.enabled
+            else []
+        ),
         *(_policy(inputs, component, {}) for component in closed),
     ]
 

@@ -16,6 +16,8 @@ from pulse_operator.render.quantity import canonical
 
 # The user that Pulse's images are made for. Nothing in them is writable to it but /tmp.
 USER_ID = 65532
+# Of probes and metrics, in every container that runs for long and says how it is.
+HEALTH_PORT, HEALTH_PORT_NAME = 8080, "health"
 _SCRATCH_SIZE = "256Mi"
 _READABLE = 0o444
 
@@ -57,6 +59,24 @@ def template(inputs: Inputs, runs: Container, restart: str, annotations: dict[st
     if images.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in images.pull_secrets]
     return {"metadata": metadata, "spec": spec}
+
+
+def probes(*ports: Manifest) -> Manifest:
+    """What a container that says how it is has more: these ports and that of its health, and who asks there."""
+
+    def probe(path: str, period_seconds: int) -> Manifest:
+        return {
+            "httpGet": {"path": path, "port": HEALTH_PORT_NAME},
+            "periodSeconds": period_seconds,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        }
+
+    return {
+        "ports": [*ports, {"name": HEALTH_PORT_NAME, "containerPort": HEALTH_PORT, "protocol": "TCP"}],
+        "livenessProbe": probe("/livez", 10),
+        "readinessProbe": probe("/readyz", 5),
+    }
 
 
 def spread(inputs: Inputs, component: str) -> list[Manifest]:
