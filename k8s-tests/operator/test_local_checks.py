@@ -42,6 +42,10 @@ def scaling(**words: Any) -> dict[str, Any]:
     return {"consumer": {"scaling": words}}
 
 
+def collector(**words: Any) -> dict[str, Any]:
+    return {"collector": words}
+
+
 NAME = "metadata.name must not be or begin with pg or cnpg"
 ONE_SOURCE, ONE_SINK = "set exactly one of strimzi and external", "set exactly one of cloudNativePG and external"
 LOG_IN = "a SASL protocol needs mechanism and secretRef"
@@ -52,6 +56,8 @@ DOWN = "scaleDownDelay must be longer than 0 and at most 24h"
 GAP = "sessionGap must be longer than 0 and at most 24h"
 LATE = "lateAfter must be longer than 0 and at most 8760h"
 IDLE = "consumer.scaling.max must not be larger than source.strimzi.partitions: further consumers would idle"
+
+NO_CPU = "resources need an amount of cpu: the number of collectors follows its use"
 
 BROKEN = [
     *(Case({}, NAME, name) for name in ("pg", "cnpg", "pg-shop", "cnpg-shop")),
@@ -74,6 +80,12 @@ BROKEN = [
     *(Case(scaling(scaleDownDelay=text), DOWN) for text in ("0m", "25h", "9999999h")),
     *(Case({"transform": {"sessionGap": text}}, GAP) for text in ("0ms", "24h1ms", "25h", "86401s")),
     *(Case({"transform": {"lateAfter": text}}, LATE) for text in ("0s", "8760h1s", "9999999h")),
+    Case(collector(scaling={"min": 5}), "min must not be larger than max"),
+    Case(collector(scaling={"min": 3, "max": 2}), "min must not be larger than max"),
+    Case(collector(limits={"eventBytes": 2048, "unpackedBytes": 1024}), "eventBytes must not be larger than unpackedB"),
+    Case(collector(limits={"requestBytes": 1_048_577, "heldBytes": 1_048_576}), "requestBytes must not be larger than"),
+    Case(collector(resources={"requests": {"memory": "64Mi"}}), NO_CPU),
+    Case(collector(resources={"requests": {}, "limits": {"memory": "1Gi"}}), NO_CPU),
     Case(scaling(max=7), IDLE),
     Case({"source": {"strimzi": {"cluster": "kafka", "partitions": 2}}}, IDLE),
 ]
@@ -91,6 +103,12 @@ GOOD = [
     Case({"consumer": {"batch": {"linger": "59s1000ms"}}}),
     Case(scaling(min=3, max=3, targetDrainTime="8760h", scaleDownDelay="24h")),
     Case(scaling(min=0, max=6)),
+    Case(collector()),
+    Case(collector(enabled=True, origins=["https://a.example", "http://[::1]:80"], writeKeys={"name": "keys"})),
+    Case(collector(scaling={"min": 4, "max": 4}, proxies=0, rate={"eventsPerSecond": 0})),
+    Case(collector(limits={"requestBytes": 1_048_576, "heldBytes": 1_048_576, "eventBytes": 1024})),
+    Case(collector(resources={"requests": {}, "limits": {"cpu": "1"}})),
+    Case(collector(ingress={"host": "a.example", "annotations": [{"name": "a/b", "value": ""}, {"name": "c"}]})),
     Case({"transform": {"sessionGap": "24h", "lateAfter": "1ms", "schedule": "@hourly", "timeZone": "Europe/Zurich"}}),
 ]
 # What the schema alone refuses: the same field is named, each in its own words.
@@ -109,6 +127,16 @@ WRONG = [
     ({"sink": {"cloudNativePG": {"cluster": "postgres"}, "retention": "12h"}}, "spec.sink.retention"),
     ({"transform": {"lateAfter": "5"}}, "spec.transform.lateAfter"),
     ({"transform": {"timeZone": "x" * 65}}, "spec.transform.timeZone"),
+    (collector(origins=["https://a.example", "*"]), "spec.collector.origins[1]"),
+    (collector(origins=["https://a.example/path"]), "spec.collector.origins[0]"),
+    (collector(origins=["https://a.example"] * 2), "spec.collector.origins[1]"),
+    (collector(origins=[f"https://{number}" for number in range(101)]), "spec.collector.origins"),
+    (collector(origins="https://a.example"), "spec.collector.origins"),
+    (collector(address="Keep"), "spec.collector.address"),
+    (collector(proxies=11), "spec.collector.proxies"),
+    (collector(scaling={"min": 0}), "spec.collector.scaling.min"),
+    (collector(ingress={}), "spec.collector.ingress.host"),
+    (collector(writeKeys={}), "spec.collector.writeKeys.name"),
     (kafka(bootstrapServers="kafka"), "spec.source.external.bootstrapServers"),
     (kafka(topic=2026), "spec.source.external.topic"),
 ]
