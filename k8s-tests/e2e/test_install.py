@@ -119,7 +119,7 @@ def test_a_run_of_dbt_that_fails_is_told_until_one_ends_well(shop: Shop) -> None
         shop.until("dbt", "the failure shows", lambda: shop.condition("TransformFresh") == ("False", "RunFailed"))
     finally:
         shop.sql("grant select on raw.events to shop_transform")
-    assert "stg_events" in shop.status()["transform"]["message"], "what failed is named"
+    assert "source raw.events: " in shop.status()["transform"]["message"], "what failed is named"
     shop.kubectl("create", "job", "--from=cronjob/shop-transform", "again")
     shop.until("dbt", "it is over", lambda: shop.condition("TransformFresh") == ("True", "Fresh"))
 

@@ -142,6 +142,20 @@ def test_the_newest_complaint_of_pods_is_told(pods: list[dict[str, Any]], said: 
     assert complaint(pods) == said
 
 
+def test_lines_of_our_own_log_are_told_as_words() -> None:
+    lines = [
+        '{"cut": "off',
+        '{"node": "source raw.events", "failures": null, "message": "not\\n allowed.", "event": "node_failed"}',
+        '{"models": 0, "reason": "Failed: source raw.events.", "level": "error", "event": "transform_failed"}',
+        '["no log"]',
+    ]
+    ended = {"terminated": {"exitCode": 1, "message": "\n".join(lines)}}
+    assert complaint([pod(**container(state=ended))]) == (
+        'Pod a ended with code 1: {"cut": "off node_failed: source raw.events: not allowed. '
+        'transform_failed: Failed: source raw.events. ["no log"]'
+    )
+
+
 def test_of_a_long_complaint_the_end_is_told() -> None:
     long = {"terminated": {"exitCode": 1, "message": f"{'x' * 1_000} the end"}}
     said = complaint([pod(**container(state=long))])

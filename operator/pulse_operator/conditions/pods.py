@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from pulse_operator.dependencies.verdict import Raw, status
 
 _MOST = 500
+
+# Of a line of our own log: what it is about, and what is wrong. Its other values are for who reads the log.
+_TELLING = ("node", "message", "reason", "error", "problem")
 
 
 def complaint(pods: Sequence[Raw]) -> str:
@@ -34,5 +38,16 @@ def _complaints(pods: Iterable[Raw]) -> Iterator[str]:
 
 def _last_lines(text: str) -> str:
     """What was said last counts; a status is no place for a log."""
-    flat = " ".join(text.split())
+    flat = " ".join(" ".join(_plain(line) for line in text.splitlines()).split())
     return flat if len(flat) <= _MOST else f"…{flat[-_MOST:]}"
+
+
+def _plain(line: str) -> str:
+    """A line of one of our logs as words; any other as it is."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(told, dict) or "event" not in told:
+        return line
+    return ": ".join(str(told[key]).rstrip(".") for key in ("event", *_TELLING) if told.get(key)) + "."
