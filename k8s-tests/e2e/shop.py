@@ -154,7 +154,7 @@ class Shop:
             *(("logs", "-n", namespace, "-l", label, "--tail=60") for namespace, label in platforms.PODS),
             *(("logs", "-n", one, "-l", "app.kubernetes.io/component=operator", "--tail=60") for one in self.operators),
         ]
-        parts = ("consumer", "maintain", "migrate", "simulator", "transform")
+        parts = ("collector", "consumer", "maintain", "migrate", "simulator", "transform")
         looks += [
             ("logs", "-n", self.namespace, "-l", f"app.kubernetes.io/component={part}", "--tail=20", "--prefix")
             for part in parts

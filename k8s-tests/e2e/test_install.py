@@ -7,6 +7,8 @@ in place of the operators of Strimzi and CloudNativePG, is `platform/stand_in`.
 from __future__ import annotations
 
 import json
+import uuid
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +27,12 @@ RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 OWN = "deployments,jobs,cronjobs,services,ingresses,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers"
 DATA = "kafkatopics,databases.postgresql.cnpg.io,databaseroles.postgresql.cnpg.io"
 
+COLLECTOR = {
+    "enabled": True,
+    "origins": ["https://shop.example"],
+    "scaling": {"min": 1, "max": 1},
+    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+}
 # Small transactions, so that one consumer cannot keep up with this many events and more consumers can.
 BURST = {
     "simulator": {"enabled": True, "eventsPerSecond": 2000},
@@ -82,6 +90,32 @@ def test_an_event_of_ones_own_arrives(shop: Shop) -> None:
     shop.kubectl("delete", "-f", EXAMPLES / "producer.yaml", "--timeout=60s")
 
 
+def test_an_event_that_is_sent_by_http_is_stored_once(shop: Shop) -> None:
+    """As docs/collector.md says under "On Kubernetes"; sent twice, as by a page whose answer got lost."""
+    shop.change({"collector": COLLECTOR})
+    shop.until("pods", "it is available", lambda: shop.condition("CollectorAvailable") == ("True", "Available"))
+    shop.until("pods", "the Service leads to it", lambda: posted(shop, str(uuid.uuid4())) == 202)
+    event, later = str(uuid.uuid4()), str(uuid.uuid4())
+    assert [posted(shop, one) for one in (event, event, later)] == [202, 202, 202]
+    assert posted(shop, event, key="not-a-key-of-this-shop") == 401
+    shop.until("drained", "the last of one user is stored", lambda: stored(shop, later))
+    assert stored(shop, event) == 1
+    shop.until_ready()
+
+
+def posted(shop: Shop, event: str, key: str = "", component: str = "consumer") -> int:
+    """The status of the answer, asked for by the address and with the key that the status of the pipeline names."""
+    told = shop.status()["collector"]
+    data = shop.got("secret", told["keysSecret"])["data"]
+    key = key or b64decode(data["web"]).decode()
+    said = shop.python(component, SCRIPTS / "post.py", told["service"], key, event)
+    return int(said.split()[0])
+
+
+def stored(shop: Shop, event: str) -> int:
+    return shop.number(f"select count(*) from raw.events where event_id = '{event}'")  # noqa: S608
+
+
 def test_the_commands_say_that_all_is_well(shop: Shop) -> None:
     told = shop.pulse("status", "shop")
     assert told.startswith(f"{FIRST}/shop: Ready\n")
@@ -129,9 +163,13 @@ def test_a_suspended_pipeline_rests_and_goes_on(shop: Shop) -> None:
     shop.until("gone", "the consumers are gone", lambda: not shop.pods("consumer"))
     assert shop.condition("ConsumerAvailable") == ("False", "Suspended")
     assert shop.got("cronjob", "shop-transform")["spec"]["suspend"] is True
+    # Collectors go on: what they take is kept in Kafka. No consumer is there to send it from, but the simulator is.
+    event = str(uuid.uuid4())
+    assert posted(shop, event, component="simulator") == 202
     shop.pulse("resume", "shop")
     shop.until_ready()
     flows(shop)
+    shop.until("drained", "it is stored", lambda: stored(shop, event))
 
 
 def test_a_password_that_is_changed_reaches_database_and_pods(shop: Shop) -> None:

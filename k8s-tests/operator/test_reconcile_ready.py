@@ -17,6 +17,7 @@ from pulse_operator.objects import FINALIZER, Ref
 
 EVERYTHING: Raw = {
     "simulator": {"enabled": True},
+    "collector": {"enabled": True, "ingress": {"host": "collect.example.com"}},
     "transform": {"fullRefreshSchedule": "0 3 * * 0"},
 }
 # What a pipeline consists of with everything switched on, but for the migration's Job, whose name is a hash.
@@ -26,10 +27,19 @@ NAMES = {
     *(f"DatabaseRole whole-{role}" for role in ("owner", "ingest", "transform", "reader")),
     *(f"Secret whole-db-{role}" for role in ("owner", "ingest", "transform", "reader")),
     "Database whole",
-    *(f"NetworkPolicy whole-{part}" for part in ("consumer", "migrate", "maintain", "transform", "simulator")),
-    *(f"Secret whole-{part}-env" for part in ("consumer", "migrate", "maintain", "transform", "simulator")),
+    *(
+        f"NetworkPolicy whole-{part}"
+        for part in ("consumer", "migrate", "maintain", "transform", "simulator", "collector")
+    ),
+    *(
+        f"Secret whole-{part}-env"
+        for part in ("consumer", "migrate", "maintain", "transform", "simulator", "collector")
+    ),
     *("Service whole-consumer", "PodDisruptionBudget whole-consumer", "PodMonitor whole-consumer"),
     *("Deployment whole-consumer", "Deployment whole-simulator"),
+    *("Deployment whole-collector", "HorizontalPodAutoscaler whole-collector", "Secret whole-collector-keys"),
+    *("Service whole-collector", "PodDisruptionBudget whole-collector", "PodMonitor whole-collector"),
+    "Ingress whole-collector",
     *("CronJob whole-transform", "CronJob whole-refresh", "CronJob whole-maintain"),
 }
 
