@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+import uuid
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -105,3 +107,24 @@ def test_resetting_only_the_kafka_group_changes_nothing(pipeline: Pipeline) -> N
     assert after["read"] - before["read"] == 10
     assert after["duplicate"] == 0
     assert pipeline.number("select count(*) from raw.events") == 1_010
+
+
+def test_what_the_database_alone_refused_stays_a_dead_letter_when_it_is_read_again(pipeline: Pipeline) -> None:
+    """Also when another record with its id is stored by then, which makes no conflict of the one that came first."""
+    pipeline.execute("alter table raw.events add constraint not_this check (page <> '/refused')")
+    ids = [str(uuid.uuid4()), *[str(uuid.uuid4())] * 3]
+    pages = ["/first", "/refused", "/good", "/another"]
+    event = {"event_type": "page_view", "user_id": "u", "timestamp": "2026-01-02T03:04:05Z"}
+    documents = [{**event, "event_id": one, "page": page} for one, page in zip(ids, pages, strict=True)]
+    pipeline.produce([json.dumps(document).encode() for document in documents], key=b"u")
+    # Batches of one: on the second way the first of them says that nothing is new any more.
+    pipeline.start_consumer(batch_rows=1)
+    pipeline.wait_until_caught_up()
+    expected = {"read": 4, "inserted": 2, "duplicate": 0, "conflict": 1, "dead": 1, "skipped": 0}
+    assert pipeline.sums() == expected
+
+    reset(pipeline)
+    pipeline.wait_for(lambda: pipeline.sums()["read"] == 8, lambda: pipeline.sums())
+    assert pipeline.sums() == {"read": 8, "inserted": 2, "duplicate": 2, "conflict": 2, "dead": 2, "skipped": 0}
+    assert pipeline.rows("select event ->> 'page' from raw.event_conflicts") == [("/another",)]
+    assert pipeline.rows("select kafka_offset from raw.dead_letters") == [(1,)]

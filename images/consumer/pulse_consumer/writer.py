@@ -261,9 +261,10 @@ class Writer:
             self._staged = True
             _copy(cursor, statements.COPY_STAGE, (row for row, _ in rows))
             if self._nothing_new:
-                # While a log is read again, to look the events up is all there is to do.
+                # While a log is read again, to look the events up is all there is to do. Only for repeats: what has
+                # other content than the stored event may be a conflict, or something that the table refuses.
                 counts = _classified(cursor, rows)
-                if not any(each.inserted for each in counts.values()):
+                if not any(each.inserted or each.conflict for each in counts.values()):
                     return counts
             cursor.execute(statements.INSERT)
             inserted = cursor.rowcount
