@@ -49,7 +49,7 @@ days as (
 
 ),
 
-actives as (
+active_days as (
 
     select
         user_days.activity_date,
@@ -58,6 +58,19 @@ actives as (
         ) as next_activity_date
     from {{ ref('int_user_days') }} as user_days
     where user_days.activity_date > (select first_missing.activity_date - 30 from first_missing)
+
+),
+
+-- Users alike in both days count as one from here on: a million active days are a few thousand rows.
+actives as (
+
+    select
+        activity_date,
+        -- Beyond the longest window it does not matter when they came back; least() leaves out those who never did.
+        least(next_activity_date - activity_date, 30) as days_until_next,
+        count(*) as users
+    from active_days
+    group by 1, 2
 
 ),
 
@@ -73,20 +86,18 @@ changes as (
     select
         windows.measure,
         actives.activity_date as changed_on,
-        count(*) as change
+        actives.users as change
     from actives
     cross join windows
-    group by windows.measure, actives.activity_date
 
     union all
 
     select
         windows.measure,
-        least(actives.next_activity_date, actives.activity_date + windows.length) as changed_on,
-        -count(*) as change
+        actives.activity_date + least(actives.days_until_next, windows.length) as changed_on,
+        -actives.users as change
     from actives
     cross join windows
-    group by windows.measure, least(actives.next_activity_date, actives.activity_date + windows.length)
 
 ),
 
