@@ -97,8 +97,8 @@ def pulse_images(kind_cluster: Cluster) -> dict[str, str]:
 def platform(kind_cluster: Cluster, pulse_images: dict[str, str], request: pytest.FixtureRequest) -> Cluster:
     """The cluster with Pulse's images, on which the platform of PLATFORM answers Kafkas and Clusters."""
     chosen = platforms.decide(kind_cluster, os.environ.get("PLATFORM", ""))
+    request.config.stash[PLATFORM] = chosen  # first: a run says which it was also when it cannot be installed
     platforms.install(kind_cluster, chosen, pulse_images["operator"])
-    request.config.stash[PLATFORM] = chosen
     return kind_cluster
 
 

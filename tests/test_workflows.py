@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,18 @@ def test_everything_that_ci_runs_here_runs_there_with_the_real_operators() -> No
         assert workflow["jobs"][name]["env"]["PLATFORM"] == "real"
     (cluster,) = re.findall(r'^NAME = "(.*)"$', (ROOT / "k8s-tests/kind/cluster.py").read_text("utf-8"), re.MULTILINE)
     assert set(re.findall(r"--name (\S+)", text)) == {cluster}
+
+
+def test_a_program_is_found_by_its_name_and_its_lock_is_not() -> None:
+    (digits,) = re.findall(r"hexdigest\(\)\[:(\d+)\]", PROGRAMS)
+    name = f"kind-{'0' * int(digits)}"
+    patterns = re.findall(r"/(kind-\S+)", "\n".join(commands(parsed(ROOT / ".github" / "workflows" / "ci.yaml"))))
+    found = [
+        (fnmatch(name, pattern), fnmatch(f"{name}.lock", pattern))
+        for pattern in patterns
+        if "?" in pattern or "*" in pattern
+    ]
+    assert found == [(True, False)] * 2
 
 
 def test_tilt_is_new_enough_and_held_to_its_checksums() -> None:

@@ -11,6 +11,16 @@ from kind.commands import CommandError
 LASTING = "kafkatopics,databases.postgresql.cnpg.io,databaseroles.postgresql.cnpg.io,kafkausers"
 
 
+def refuse(cluster: Cluster, namespaces: Sequence[str]) -> None:
+    """AssertionError if a story would meet, and in the end remove, what somebody has there: these namespaces, Pulse."""
+    looked = [("crd", "pulsepipelines.pulse.dev"), *(("namespace", name) for name in namespaces)]
+    found = [cluster.kubectl("get", kind, name, "--ignore-not-found", "-o", "name").strip() for kind, name in looked]
+    there = ", ".join(filter(None, found))
+    assert not there, (
+        f"{there}: in use on this cluster already, and would be removed. `make kind-down` gives a new one."
+    )
+
+
 def remove(cluster: Cluster, namespaces: Sequence[str], releases: Mapping[str, str]) -> None:
     """Pipelines and what they stand on in these namespaces, releases (name -> namespace), namespaces, definition."""
     for namespace in namespaces:

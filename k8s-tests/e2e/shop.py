@@ -23,7 +23,8 @@ EXAMPLES = ROOT / "examples"
 COMMANDS = ROOT / ".venv" / "bin"
 SCRIPTS = Path(__file__).parent / "scripts"  # what runs inside pods
 POSTGRES = "cluster.postgresql.cnpg.io/postgres"
-BROKER = "strimzi.io/cluster=kafka,strimzi.io/kind=Kafka"
+# The pod of Strimzi's topic and user operators is of the same cluster and kind, under another name.
+BROKER = "strimzi.io/cluster=kafka,strimzi.io/name=kafka-kafka"
 
 # Patience costs nothing where things go well; the machine may be busy with others.
 SECONDS = {

@@ -49,6 +49,7 @@ def shop(platform: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The pipeline that is disturbed, busy; the other one runs beside it. Afterwards nothing of either is left."""
     shop = Shop(platform, HOME, operators=(OPERATOR,))
     files = tmp_path_factory.mktemp("manifests")
+    leftovers.refuse(platform, (OPERATOR, HOME, AWAY))
     try:
         for namespace in (HOME, AWAY):
             platform.kubectl("create", "namespace", namespace)

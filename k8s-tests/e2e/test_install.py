@@ -51,6 +51,7 @@ CALM = {
 def shop(platform: Cluster) -> Iterator[Shop]:
     """The README's commands, on a cluster with both operators. Afterwards nothing of it is left."""
     shop = Shop(platform, FIRST, operators=RELEASES)
+    leftovers.refuse(platform, RELEASES)
     try:
         platform.helm("install", FIRST, CHART, "--namespace", FIRST, "--create-namespace")
         platform.kubectl("label", "namespace", FIRST, RESTRICTED)
@@ -239,7 +240,7 @@ def test_an_uninstall_stops_everything_and_keeps_the_pipeline(shop: Shop) -> Non
     before = account(shop)
     lasting = shop.named(leftovers.LASTING)
     shop.cluster.helm("uninstall", FIRST, "--namespace", FIRST, "--timeout", "5m")
-    assert not {one for one in shop.named(OWN) if "shop" in one or "operator" in one}
+    assert not {one for one in shop.named(OWN) if "shop" in one or "pulse-operator" in one}
     shop.until("gone", "its pods are gone", lambda: not shop.pods("consumer"))
     pipeline = shop.got("pp", "shop")
     assert "finalizers" not in pipeline["metadata"]

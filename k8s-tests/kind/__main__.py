@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from subprocess import CalledProcessError
 
 from kind import cluster, images, platforms
 from kind.commands import CommandError
@@ -12,12 +13,15 @@ from kind.commands import CommandError
 from pulse.settings import CommandSettings
 from pulse_local.paths import paths_from
 
+# What a machine lacks: a file, a program.
+_HERE = (OSError, RuntimeError)
+
 
 def main(words: list[str]) -> int:
     """What the one word says; the exit code."""
     try:
         return COMMANDS[words[0]](cache()) if len(words) == 1 and words[0] in COMMANDS else _usage()
-    except (CommandError, cluster.ForeignClusterError, platforms.PlatformError, RuntimeError) as failed:
+    except (CommandError, CalledProcessError, cluster.ForeignClusterError, platforms.PlatformError, *_HERE) as failed:
         print(failed, file=sys.stderr)
         return 1
 

@@ -99,6 +99,7 @@ def up(cache: Path) -> Cluster:
     """The cluster, made if it does not run yet, with its node ready. Starts a Docker daemon if none answers."""
     home = _home(cache)
     home.mkdir(parents=True, exist_ok=True)
+    program("kind", cache)  # without Go it fails here, before a daemon runs that nobody would end
     daemon.ensure(home)
     if not _answers(cache):
         _delete(cache)  # what a killed run or a restarted machine left
@@ -123,10 +124,21 @@ def alone(cache: Path) -> Iterator[None]:
 
 
 def down(cache: Path) -> None:
-    """Removes the cluster, and ends the Docker daemon if `up` started it. Fine if there is neither."""
-    if daemon.answers():
-        _delete(cache)
-    daemon.end(_home(cache))
+    """Removes the cluster, and ends the Docker daemon if `up` started it. Fine if there is neither.
+
+    CommandError if there was a cluster and no daemon answers that could remove it.
+    """
+    try:
+        if daemon.answers():
+            _delete(cache)
+        elif _kubeconfig(cache).exists():
+            raise CommandError(
+                f"The cluster {NAME} was made here, and no Docker daemon answers that could remove it "
+                f"({daemon.problem()}): start Docker and say `make kind-down` again, or remove {_kubeconfig(cache)} if "
+                "Docker's containers are gone."
+            )
+    finally:
+        daemon.end(_home(cache))
 
 
 def guard(kubeconfig: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from kind.commands import CommandError, succeeds
+from kind.commands import CommandError, run, succeeds
 from offline import debian
 
 HERE = Path(__file__).parent
@@ -25,7 +25,10 @@ def ensure(home: Path) -> None:
         # The command is a package of its own since Debian 13.
         debian.install("Docker", "docker.io", "docker-cli", "iptables")
     if os.geteuid() != 0:
-        raise CommandError("No Docker daemon answers, and only root can start one: start Docker, then say this again.")
+        raise CommandError(
+            f"No Docker daemon answers ({problem()}), and only root can start one: start Docker, or join its group, "
+            "and say this again."
+        )
     home.mkdir(parents=True, exist_ok=True)
     log = home / "dockerd.log"
     words = ["--host", "unix:///var/run/docker.sock", "--pidfile", str(_pid_file(home)), *_runtime_words(home)]
@@ -43,6 +46,17 @@ def ensure(home: Path) -> None:
 def answers() -> bool:
     """Whether a Docker daemon answers."""
     return succeeds("docker", "info")
+
+
+def problem() -> str:
+    """Why none answers, in the last words of `docker info`."""
+    try:
+        run("docker", "info")
+    except FileNotFoundError:
+        return "there is no command docker"
+    except CommandError as refused:
+        return refused.last_line
+    return "it answers now"
 
 
 def end(home: Path) -> None:

@@ -84,7 +84,12 @@ class Brokers:
             "cluster.id": _cluster_id(kafka),
         }
         core, apps = (folder(api, names.namespace, "") for api in ("/api/v1", "/apis/apps/v1"))
-        labels = {CLUSTER_LABEL: names.cluster, "strimzi.io/pool-name": names.pool, "strimzi.io/kind": "Kafka"}
+        labels = {
+            CLUSTER_LABEL: names.cluster,
+            "strimzi.io/kind": "Kafka",
+            "strimzi.io/name": f"{names.cluster}-kafka",
+            "strimzi.io/pool-name": names.pool,
+        }
         secret = child(kafka, "v1", "Secret", f"{names.broker}-files", labels, data=encoded(files))
         self._kubernetes.ensure(f"{core}secrets", secret)
         ports = {f"tcp-{one['name']}": one["port"] for one in kafka["spec"]["kafka"]["listeners"]}
