@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from pulse_transform.store import SAVE_POSITIONS
+from pulse_transform.store import EMPTY_NEW_EVENTS, SAVE_POSITIONS
 
 from . import raw, warehouse
 from .comparing import SHOWN, differences, different_tables, mart, tables
@@ -73,6 +73,8 @@ class Judge:
         replay(self._dbt, self.recordings[rules], run, lambda: raw.write(self._raw, meanwhile))
         if run.is_whole:
             self._dbt.execute(SAVE_POSITIONS)
+            if run.full_refresh:
+                self._dbt.execute(EMPTY_NEW_EVENTS)
 
     def _against_the_rules(self, known: History, rules: Rules) -> str:
         said = []

@@ -65,6 +65,8 @@ def transform(
         outcome = _dbt(settings, env, log, connection, project, run, {**variables, **rerun})
         ending = _ending(outcome, run)
         store.end(connection, run, ending, outcome.results, reach)
+        if ending.status == "succeeded" and run.is_whole and built.full_refresh:
+            _empty_new_events(connection, log)
     _report(log, ending, outcome, time.monotonic() - began)
     return cli.OK if ending.status == "succeeded" else cli.FAILED
 
@@ -147,6 +149,14 @@ def _ending(outcome: Outcome, run: Run) -> Ending:
         return Ending("succeeded", *counts)
     said = "; ".join(outcome.errors) or f"dbt ended with code {outcome.exit_code} and said nothing."
     return Ending("failed", *counts, f"Failed: {', '.join(totals.failed)}." if totals.failed else said)
+
+
+def _empty_new_events(connection: Connection, log: BoundLogger) -> None:
+    """Saves the next run time; whatever is in the way costs it that, and fails nothing."""
+    try:
+        store.empty_new_events(connection)
+    except PulseError as in_the_way:
+        log.warning("new_events_not_emptied", problem=str(in_the_way))
 
 
 def _report(log: BoundLogger, ending: Ending, outcome: Outcome, seconds: float) -> None:

@@ -43,6 +43,11 @@ on conflict (consumer_group, topic_id, partition_id) do update
     set next_offset = excluded.next_offset, epoch = excluded.epoch, run_number = excluded.run_number, updated_at = now()
 """
 
+# The one model that is as large as raw.events after a full refresh, and that nobody reads before the next run makes it
+# anew: without it, that run would wait until the server has dropped the old one.
+EMPTY_NEW_EVENTS = "truncate intermediate.int_new_events"
+_LOCK_SECONDS = 2
+
 _RUNS_SINCE_A_WHOLE_ONE = """
 with whole as (
     select run_id, started_at from ops.dbt_runs where status = 'succeeded' and selection = '{}'
@@ -216,6 +221,19 @@ def end(
             if ending.status == "succeeded" and run.is_whole:
                 cursor.executemany(_READ, list(reach))
                 cursor.execute(SAVE_POSITIONS)
+
+
+def empty_new_events(connection: Connection) -> None:
+    """Gives the room of what a full refresh has read back, so that the next run does not have to.
+
+    Only after one of all models that succeeded: all that depends on these events holds them then. DatabaseUnavailable
+    if somebody who reads the table, such as a backup, is in the way for longer than two seconds.
+    """
+    with translating("Emptying intermediate.int_new_events"), connection.transaction():
+        connection.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'".encode())
+        row = connection.execute("select to_regclass('intermediate.int_new_events') is not null").fetchone()
+        if row and row[0]:
+            connection.execute(EMPTY_NEW_EVENTS)
 
 
 def _row(run: Run, result: NodeResult) -> tuple[object, ...]:
