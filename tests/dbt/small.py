@@ -59,3 +59,9 @@ sources:
             error_after: {{count: 60, period: minute}}
 """
     )
+
+
+def sleeps(dsn: str) -> bool:
+    """Whether dbt is in the middle of SLOW, or of a test like it."""
+    waiting = "select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+    return bool(warehouse.query(dsn, waiting))

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from kit.breaking import Edit
 
-from . import projects, raw, small, warehouse
-from .comparing import different_tables, tables
+from . import projects, raw, warehouse
+from .comparing import different_tables
 from .cutting import RULES, Cut, Run, Step, cut
 from .deliveries import MOST_A_DAY
 from .exactness import Judge
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.integration
 
 # Each has two runs after the first one.
 SEEDS = (2, 6, 11, 38, 59)
-NEW_EVENTS = "select pg_relation_size('intermediate.int_new_events') as size"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -39,7 +38,7 @@ def test_the_replay_of_a_history_leaves_the_tables_that_the_runner_leaves(
             raw.write(connection, step.before)
         ran = warehouse.run(settings, *_words(step.run, judge.recordings[course.rules]))
         assert ran.code == 0, ran.log
-    assert different_tables(judge.final_tables(course), _tables(raw_dsn)) == ""
+    assert different_tables(judge.final_tables(course), warehouse.built(raw_dsn)) == ""
     (full, *later) = warehouse.query(raw_dsn, "select full_refresh from ops.dbt_runs order by started_at")
     assert full["full_refresh"]
     assert not all(run["full_refresh"] for run in later)
@@ -56,7 +55,7 @@ def test_a_changed_setting_gives_what_a_build_from_nothing_gives(raw_dsn: str, f
         assert ran.code == 0, ran.log
         assert ("settings have changed: session_gap_seconds" in ran.log) == (number == 1)
     assert warehouse.run(warehouse.settings(fresh_dsn, long)).code == 0
-    assert different_tables(_tables(raw_dsn), _tables(fresh_dsn)) == ""
+    assert different_tables(warehouse.built(raw_dsn), warehouse.built(fresh_dsn)) == ""
     runs = warehouse.query(raw_dsn, "select full_refresh from ops.dbt_runs order by started_at")
     assert [run["full_refresh"] for run in runs] == [True, True, False]
 
@@ -75,44 +74,6 @@ def test_a_mart_that_gets_a_column_is_built_anew(raw_dsn: str, tmp_path: Path) -
     assert warehouse.query(raw_dsn, "select distinct one from marts.fct_sessions") == [{"one": 1}]
 
 
-def test_what_a_full_refresh_has_read_is_given_back_before_the_next_run_and_changes_no_table(raw_dsn: str) -> None:
-    warehouse.load(raw_dsn, history(5))
-    settings = warehouse.settings(raw_dsn)
-    assert warehouse.run(settings).code == 0
-    assert warehouse.query(raw_dsn, NEW_EVENTS) == [{"size": 0}]
-    built = _tables(raw_dsn)
-    # Made from what is new, and limited to that there is no run before it which reads the raw events.
-    ran = warehouse.run(settings, "--select", "int_arrivals", "int_identities", "int_quarantined_users", "dim_visitors")
-    assert ran.code == 0, ran.log
-    assert different_tables(_tables(raw_dsn), built) == ""
-    assert warehouse.run(settings, "--from", "2026-03-01", "--to", "2026-04-30").code == 0
-    assert warehouse.query(raw_dsn, NEW_EVENTS) != [{"size": 0}], "there are events to be given back"
-    assert different_tables(_tables(raw_dsn), built) == ""
-
-
-def test_who_reads_what_was_new_costs_the_next_run_time_and_fails_none(raw_dsn: str, tmp_path: Path) -> None:
-    project = small.project(
-        tmp_path,
-        int_new_events=small.ONE.replace("marts", "intermediate").replace("schema", "materialized='table', schema"),
-    )
-    waits = (
-        "with gate as materialized (select pg_advisory_xact_lock(1)::text as gone) select 1 from gate where gone = 'x'"
-    )
-    small.write_test(project, "waits", waits)
-    waiting = "select from pg_locks where locktype = 'advisory' and objid = 1 and not granted"
-    with psycopg.connect(raw_dsn) as gate, psycopg.connect(raw_dsn) as backup:
-        gate.execute("select pg_advisory_xact_lock(1)")
-        with warehouse.started(warehouse.settings(raw_dsn, project=project)) as running:
-            warehouse.until("all models are built", lambda: bool(warehouse.query(raw_dsn, waiting)))
-            backup.execute("select from intermediate.int_new_events")
-            gate.commit()
-            ran = warehouse.ended(running)
-    assert ran.code == 0, ran.log
-    assert "new_events_not_emptied" in ran.log
-    assert warehouse.query(raw_dsn, "select one from intermediate.int_new_events") == [{"one": 1}]
-    assert warehouse.run(warehouse.settings(raw_dsn, project=project)).code == 0
-
-
 def _for_the_runner(course: Cut) -> Cut:
     """The same without what nobody can make the runner do at will: fail in the middle, or be overtaken by arrivals."""
     steps, late = [], Changes()
@@ -127,8 +88,3 @@ def _for_the_runner(course: Cut) -> Cut:
 def _words(run: Run, recording: Recording) -> list[str]:
     names = [name.split(".")[-1] for name in selected(recording, run)] if run.kind == "selected" else []
     return [*(["--full-refresh"] if run.full_refresh else []), *(["--select", *names] if names else [])]
-
-
-def _tables(dsn: str) -> dict[str, list[str]]:
-    with psycopg.connect(dsn) as connection:
-        return tables(connection)

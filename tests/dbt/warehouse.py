@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,11 @@ class Ran:
 
     code: int
     log: str
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The lines of this event in the log."""
+        found = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return [line for line in found if line["event"] == event]
 
 
 def prepare(dsn: str) -> None:
@@ -115,6 +121,15 @@ def run(settings: TransformSettings, *words: str) -> Ran:
         return ended(process)
 
 
+def reason(ran: Ran, code: int = 0) -> str | None:
+    """Why the run built everything anew, if it did."""
+    assert ran.code == code, ran.log
+    (line,) = ran.lines("transform_started")
+    assert line["full_refresh"] == (line["full_refresh_reason"] is not None)
+    told: str | None = line["full_refresh_reason"]
+    return told
+
+
 def libpq(settings: TransformSettings) -> dict[str, str]:
     """The environment in which dbt is run by hand."""
     options = conninfo_to_dict(settings.database.dsn)
@@ -145,3 +160,17 @@ def mart(dsn: str, name: str) -> list[Row]:
     """All rows of a mart."""
     with psycopg.connect(dsn) as connection:
         return comparing.mart(connection, name)
+
+
+def all_marts(dsn: str) -> dict[str, list[str]]:
+    """Every mart's rows, in an order of their own."""
+    names = query(
+        dsn, "select relname as name from pg_class where relnamespace = 'marts'::regnamespace and relkind = 'r'"
+    )
+    return {row["name"]: sorted(map(str, mart(dsn, row["name"]))) for row in names}
+
+
+def built(dsn: str) -> dict[str, list[str]]:
+    """Every row of the tables that stay from run to run."""
+    with psycopg.connect(dsn) as connection:
+        return comparing.tables(connection)
