@@ -102,6 +102,33 @@ def test_a_deadlock_is_survived_and_only_what_it_failed_is_done_again(raw_dsn: s
     ]
 
 
+def test_a_serialization_failure_is_survived_and_counts_once(raw_dsn: str, tmp_path: Path) -> None:
+    """A real one: somebody changes a row and commits after dbt's transaction has begun to see the rows as they were."""
+    contested = """{{ config(schema='marts', materialized='table', pre_hook=[
+        'select pg_advisory_xact_lock(1)',
+        'update contested set changes = changes + 1',
+    ]) }} select changes from contested"""
+    settings = warehouse.settings(raw_dsn, project=small.project(tmp_path, contested=contested))
+    waiting = "select from pg_locks where locktype = 'advisory' and objid = 1 and not granted"
+    with psycopg.connect(raw_dsn, autocommit=True) as other:
+        other.execute("create table contested as select 0 as changes")
+        other.execute(f"grant select, update on contested to {warehouse.ROLE}".encode())
+        other.execute("select pg_advisory_lock(1)")
+        _dbt_has(raw_dsn, "default_transaction_isolation = 'repeatable read'")
+        with warehouse.started(settings) as running:
+            warehouse.until("dbt waits with its snapshot taken", lambda: bool(warehouse.query(raw_dsn, waiting)))
+            other.execute("update contested set changes = changes + 10")
+            other.execute("select pg_advisory_unlock(1)")
+            ran = warehouse.ended(running)
+    assert ran.code == 0, ran.log
+    (line,) = ran.lines("transform_retried")
+    assert (line["attempt"], line["nodes"]) == (2, ["model contested"])
+    assert "could not serialize access due to concurrent update" in line["message"]
+    assert warehouse.query(raw_dsn, "select changes from marts.contested") == [{"changes": 11}]
+    (run,) = warehouse.query(raw_dsn, "select status from ops.dbt_runs")
+    assert run["status"] == "succeeded"
+
+
 def test_a_database_without_the_tables_is_refused_with_the_command_that_makes_them(
     database: DatabaseSettings,
 ) -> None:
