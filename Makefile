@@ -14,7 +14,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken fuzz-dbt fuzz-dbt-broken e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector bench-dbt clean
+.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken fuzz-dbt fuzz-dbt-broken evaluate-dbt e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector bench-dbt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ fuzz-dbt: setup ## histories cut into runs of dbt by a seed; the tables have to 
 
 fuzz-dbt-broken: setup ## break the models on purpose, one mistake after the other, and see these histories notice it (BREAK=name for one; ten minutes)
 	PYTHONPATH=tests $(BIN)/python -m tests.dbt.broken $(BREAK)
+
+evaluate-dbt: setup ## the rules of dbt-project-evaluator, by the package itself, which comes from dbt's hub
+	PYTHONPATH=tests $(BIN)/python -m tests.dbt.evaluate
 
 e2e: setup ## everything on a real cluster, made for it and removed after it (KEEP=1 leaves it; needs Docker or root on Debian, and Go)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=3600 k8s-tests/smoke k8s-tests/e2e
