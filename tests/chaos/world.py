@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -56,6 +56,7 @@ class World:
         self.pipeline = Pipeline(servers.broker.settings, self.database, self._ingest, self._ingest, self.plan, logs)
         self.truth = Truth(self.pipeline)
         self.consumers: list[subprocess.Popen[bytes]] = []
+        self.weeks_made = 0  # so far back raw.events has a partition for every week
         for _ in range(CONSUMERS):
             self.start_consumer()
         self.traffic = Traffic(servers.broker.settings, self.plan.events.name, seed, RATE)
@@ -143,8 +144,10 @@ class World:
         """`pulse verify`; Broken unless it says that everything adds up."""
         self._command("verify", env=self.pipeline.ingest.to_env())
 
-    def maintain(self, since: date) -> None:
-        """`pulse maintain --from DAY`, as its Job runs it."""
+    def maintain(self, weeks_back: int) -> None:
+        """`pulse maintain --from DAY`, as its Job runs it, for so many weeks before this one."""
+        since = (datetime.now(UTC) - timedelta(weeks=weeks_back)).date()
+        self.weeks_made = max(self.weeks_made, weeks_back)
         self._command("maintain", "--from", str(since), env=MaintainSettings(self.database, LogSettings()).to_env())
 
     def _command(self, *words: str, env: dict[str, str]) -> None:

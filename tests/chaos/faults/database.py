@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from kit import small_disk
 from kit.small_disk import SmallDisk
@@ -161,12 +161,13 @@ class Maintained(Fault):
     subject = "database"
 
     def inject(self, world: World) -> None:
-        self._back = timedelta(weeks=self._rng.randint(2, 12))
-        world.traffic.clock_ahead_ms = -self._back // MILLISECOND
+        # Further than before: a week that an earlier fault of this kind made has its partition.
+        self._weeks = world.weeks_made + self._rng.randint(2, 12)
+        world.traffic.clock_ahead_ms = -timedelta(weeks=self._weeks) // MILLISECOND
         wait_for(lambda: world.pipeline.number("select count(*) from raw.events_default") > 0, "none gathers")
 
     def heal(self, world: World) -> None:
-        world.maintain((datetime.now(UTC) - self._back - timedelta(weeks=1)).date())
+        world.maintain(self._weeks + 1)
         world.traffic.clock_ahead_ms = 0
 
 
