@@ -32,7 +32,8 @@ def crew(control_plane: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def shop(crew: Crew) -> Place:
-    return crew.place("shop").apply(simulator={"enabled": True})
+    collector = {"enabled": True, "ingress": {"host": "collect.example.com"}}
+    return crew.place("shop").apply(simulator={"enabled": True}, collector=collector)
 
 
 def lease(place: Place) -> str:
@@ -44,6 +45,7 @@ def operator(crew: Crew, place: Place) -> Hired:
     hired = crew.hire([place.namespace], PULSE_OPERATOR_LEASE=lease(place), PULSE_LAG_INTERVAL="1h")
     place.until_condition("ConsumerAvailable", "True", "Available", "ready")
     place.until_there(place.ref(objects.DEPLOYMENT, "simulator"))
+    place.until_there(place.ref(objects.AUTOSCALER, "collector"))
     return hired
 
 
@@ -61,7 +63,8 @@ def data(place: Place) -> dict[str, str]:
 
 
 def workloads(place: Place) -> list[str]:
-    kinds = ("Deployment", "CronJob", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor")
+    kinds: tuple[str, ...] = ("Deployment", "CronJob", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy")
+    kinds += ("PodMonitor", "Ingress", "HorizontalPodAutoscaler")
     return [name for name in place.children() if name.startswith(kinds)]
 
 
