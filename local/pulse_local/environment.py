@@ -92,6 +92,7 @@ def dashboard_settings(state: State, env: Mapping[str, str]) -> DashboardSetting
         "PULSE_DASHBOARD_PORT": str(state.ports.dashboard),
         "PULSE_DASHBOARD_AUTH": "token",
         "PULSE_DASHBOARD_TOKEN": state.dashboard_token,
+        "PULSE_HEALTH_PORT": "0",
     }
     return DashboardSettings.from_env({**for_child(state, "dashboard", env), **own})
 

@@ -11,6 +11,7 @@ REGISTRY = CollectorRegistry()
 # Apart, so that a consumer does not show the others' figures as zeros, nor they the consumer's.
 OPERATOR_REGISTRY = CollectorRegistry()
 COLLECTOR_REGISTRY = CollectorRegistry()
+DASHBOARD_REGISTRY = CollectorRegistry()
 
 CONSUMER_RECORDS = Counter(
     "pulse_consumer_records",
@@ -162,4 +163,28 @@ COLLECTOR_REQUEST_SECONDS = Histogram(
 )
 COLLECTOR_KAFKA_UP = Gauge(
     "pulse_collector_kafka_up", "1 while Kafka takes events, else 0.", registry=COLLECTOR_REGISTRY
+)
+DASHBOARD_READING_SECONDS = Histogram(
+    "pulse_dashboard_reading_seconds",
+    "Time from the question for all cards of a dashboard to the last row of them.",
+    ["dashboard"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+    registry=DASHBOARD_REGISTRY,
+)
+DASHBOARD_CARDS = Counter(
+    "pulse_dashboard_cards",
+    "Cards read from Postgres, by outcome: shown or failed.",
+    ["dashboard", "outcome"],
+    registry=DASHBOARD_REGISTRY,
+)
+DASHBOARD_DATABASE_FAILURES = Counter(
+    "pulse_dashboard_database_failures",
+    "Questions that the page could not put to Postgres at all.",
+    registry=DASHBOARD_REGISTRY,
+)
+DASHBOARD_SIGN_INS = Counter(
+    "pulse_dashboard_sign_ins",
+    "Tokens that people typed in, by outcome: right or wrong.",
+    ["outcome"],
+    registry=DASHBOARD_REGISTRY,
 )

@@ -19,6 +19,12 @@ class DashboardSettings(Settings):
     log: LogSettings
     host: str = setting("PULSE_DASHBOARD_HOST", "Address to listen on; 0.0.0.0 is all of them.", "127.0.0.1")
     port: int = setting("PULSE_DASHBOARD_PORT", "Port to listen on.", 8088, minimum=1, maximum=65535)
+    base_path: str = setting(
+        "PULSE_DASHBOARD_BASE_PATH",
+        "Path that the page is at on its host name, such as /dashboards; empty means the root. What stands before the "
+        "page may pass it on or cut it off.",
+        "",
+    )
     auth: str = setting(
         "PULSE_DASHBOARD_AUTH",
         "Who lets people in: token is the page itself, which asks for PULSE_DASHBOARD_TOKEN; proxy is whatever stands "
@@ -44,6 +50,9 @@ class DashboardSettings(Settings):
         "Age of the last successful run of dbt from which the page warns.",
         timedelta(hours=1),
         minimum=1,
+    )
+    health_port: int = setting(
+        "PULSE_HEALTH_PORT", "Port of /livez, /readyz and /metrics; 0 takes a free one.", 8080, minimum=0, maximum=65535
     )
 
 

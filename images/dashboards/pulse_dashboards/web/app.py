@@ -19,7 +19,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
+from starlette.types import ASGIApp
 
+from pulse.adapters import metrics
 from pulse.errors import PulseError
 from pulse.settings import DashboardSettings
 from pulse_dashboards import template
@@ -29,7 +31,8 @@ from pulse_dashboards.web.gate import Gate, with_cookie
 from pulse_dashboards.web.guard import Guard
 from pulse_dashboards.web.lag import LagWatch
 from pulse_dashboards.web.memo import Memo
-from pulse_dashboards.web.question import DEFAULT_DAYS, WrongQuestion, asked
+from pulse_dashboards.web.question import DEFAULT_DAYS, Question, WrongQuestion, asked
+from pulse_dashboards.web.under import Under
 from pulse_dashboards.web.warehouse import Choices, Problem, Table, Warehouse, away
 
 HERE = Path(__file__).parent
@@ -43,10 +46,13 @@ Answer = Callable[["Pages", Request], Response]
 
 def application(
     catalogue: Catalogue, warehouse: Warehouse, lag: LagWatch, guard: Guard, settings: DashboardSettings
-) -> Starlette:
-    """The page as an ASGI application. Nothing is asked of Postgres before a request comes."""
+) -> ASGIApp:
+    """The page as an ASGI application. Nothing is asked of Postgres before a request comes.
+
+    SettingsError if the path that it is to be at is none.
+    """
     pages = Pages(catalogue, warehouse, lag, guard, settings)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", pages.first),
             Route("/dashboards/{slug}", pages.dashboard),
@@ -62,6 +68,7 @@ def application(
         middleware=[Middleware(Gate, guard=guard), Middleware(GZipMiddleware, minimum_size=1_000)],
         exception_handlers={404: pages.missing},
     )
+    return Under(app, settings.base_path)
 
 
 def _answering(answer: Answer) -> Answer:
@@ -74,6 +81,7 @@ def _answering(answer: Answer) -> Answer:
         except WrongQuestion as wrong:
             return _json({"problem": Problem(str(wrong), "Take the filters back, or correct them.")}, 400)
         except PulseError as failed:
+            metrics.DASHBOARD_DATABASE_FAILURES.inc()
             return _json({"problem": away(failed)}, 503)
 
     return guarded
@@ -94,18 +102,24 @@ class Pages:
         self._tables: Memo[tuple[datetime, dict[str, Table]]] = Memo(TABLES_SECONDS)
         self._choices: Memo[Choices] = Memo(CHOICES_SECONDS)
         self._health: Memo[list[health.Line]] = Memo(HEALTH_SECONDS)
-        self._templates.env.globals.update(static=_static, catalogue=catalogue, tags=template.tags)
+        self._base = settings.base_path
+        self._templates.env.globals.update(
+            base=self._base,
+            static=lambda name: self._base + _static(name),
+            catalogue=catalogue,
+            tags=template.tags,
+        )
 
     def first(self, _: Request) -> Response:
         """To the first dashboard."""
-        return RedirectResponse(f"/dashboards/{self._catalogue.dashboards[0].slug}", 303)
+        return RedirectResponse(f"{self._base}/dashboards/{self._catalogue.dashboards[0].slug}", 303)
 
     def dashboard(self, request: Request) -> Response:
         """The page, without numbers: they follow, so that it is there at once and also when the database is not."""
         found = self._found(request)
         if found is None:
             return self.missing(request, None)
-        described = msgspec.json.encode(_described(found)).decode().replace("<", "\\u003c")
+        described = msgspec.json.encode(_described(found, self._base)).decode().replace("<", "\\u003c")
         words = {"dashboard": found, "described": described, "default_days": DEFAULT_DAYS}
         return self._templates.TemplateResponse(request, "dashboard.html", words)
 
@@ -118,10 +132,16 @@ class Pages:
         choices = self._all_choices() if found.filters else None
         question = asked(request.query_params, found, self._catalogue, choices)
         key = (found.slug, frozenset(question.values.items()))
-        as_of, tables = self._tables.get(
-            key, lambda: (datetime.now(UTC), self._warehouse.tables(found.cards, question.values))
-        )
+        as_of, tables = self._tables.get(key, lambda: self._read(found, question))
         return _json({"as_of": as_of, "applied": {"days": question.days, **question.values}, "tables": tables})
+
+    def _read(self, dashboard: Dashboard, question: Question) -> tuple[datetime, dict[str, Table]]:
+        began = datetime.now(UTC)
+        with metrics.DASHBOARD_READING_SECONDS.labels(dashboard.slug).time():
+            tables = self._warehouse.tables(dashboard.cards, question.values)
+        for table in tables.values():
+            metrics.DASHBOARD_CARDS.labels(dashboard.slug, "failed" if table.problem else "shown").inc()
+        return began, tables
 
     @_answering
     def choices(self, _: Request) -> Response:
@@ -139,7 +159,7 @@ class Pages:
     def login_form(self, request: Request) -> Response:
         """The form that asks for the token."""
         if self._guard.lets_in(request.cookies):
-            return RedirectResponse("/", 303)
+            return RedirectResponse(f"{self._base}/", 303)
         return self._templates.TemplateResponse(request, "login.html", {"wrong": False})
 
     async def login(self, request: Request) -> Response:
@@ -150,8 +170,10 @@ class Pages:
             if len(body) > LONGEST_FORM:
                 return PlainTextResponse("A token is shorter than this.", 413)
         token = parse_qs(body.decode(errors="replace")).get("token", [""])[0].strip()
-        if self._guard.knows(token):
-            return with_cookie(RedirectResponse("/", 303), self._guard, request)
+        right = self._guard.knows(token)
+        metrics.DASHBOARD_SIGN_INS.labels("right" if right else "wrong").inc()
+        if right:
+            return with_cookie(RedirectResponse(f"{self._base}/", 303), self._guard, request)
         return self._templates.TemplateResponse(request, "login.html", {"wrong": True}, status_code=403)
 
     def alive(self, _: Request) -> Response:
@@ -173,9 +195,10 @@ class Pages:
         return self._choices.get("", lambda: self._warehouse.choices(self._catalogue))
 
 
-def _described(dashboard: Dashboard) -> dict[str, Any]:
+def _described(dashboard: Dashboard, base: str) -> dict[str, Any]:
     """What the browser needs to draw the cards. Never their statements: those stay here."""
     return {
+        "base": base,
         "slug": dashboard.slug,
         "filters": dashboard.filters,
         "refresh_seconds": dashboard.refresh_seconds,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uvicorn
 
-from pulse.adapters import logs
+from pulse.adapters import logs, metrics
+from pulse.adapters.health import HealthServer
 from pulse.adapters.lifecycle import stop_requested
 from pulse.errors import SettingsError, Stop
 from pulse.settings import DashboardSettings
@@ -23,6 +24,7 @@ def serve(settings: DashboardSettings) -> None:
     log = logs.configure(settings.log, "dashboard")
     guard = Guard(_token(settings))
     lag = LagWatch(settings.kafka, settings.topics, log)
+    health = HealthServer(settings.health_port, _well, _well, metrics.DASHBOARD_REGISTRY)
     app = application(load.shipped(), Warehouse(settings, log), lag, guard, settings)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -32,11 +34,20 @@ def serve(settings: DashboardSettings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            # What stands before the page says by which scheme people came to it. Only a flag of the cookie hangs on it.
+            forwarded_allow_ips="*",
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
     stop_requested()  # uvicorn, when it is done, passes the signal on to whoever was there before it
-    log.info("dashboard_started", host=settings.host, port=settings.port, auth=settings.auth)
+    log.info(
+        "dashboard_started",
+        host=settings.host,
+        port=settings.port,
+        auth=settings.auth,
+        base_path=settings.base_path,
+        health_port=health.port,
+    )
     lag.start()
     try:
         server.run()
@@ -47,7 +58,13 @@ def serve(settings: DashboardSettings) -> None:
         ) from failed
     finally:
         lag.stop()
+        health.close()
     log.info("dashboard_stopped")
+
+
+def _well() -> str | None:
+    """While the process answers at all; a database that is away is told by the page itself."""
+    return None
 
 
 def _token(settings: DashboardSettings) -> str | None:

@@ -27,6 +27,10 @@ PAGE_FACTOR = 2
 # How long a request waits for one of the connections.
 QUEUE_SECONDS = 10.0
 
+_LIMITS = """
+select set_config(name, %(milliseconds)s, true) from unnest(array['statement_timeout', 'lock_timeout']) as name
+"""
+
 Connection = psycopg.Connection[Any]
 Rows = Sequence[tuple[Any, ...]]
 
@@ -73,14 +77,23 @@ class Warehouse:
         if not self._slots.acquire(timeout=QUEUE_SECONDS):
             raise Busy("Asking Postgres: all connections of the page are at work, PULSE_DASHBOARD_CONNECTIONS of them.")
         try:
-            milliseconds = str(round(self._seconds * 1000))
-            limits = {"statement_timeout": milliseconds, "lock_timeout": milliseconds}
-            with connect(self._dsn, APPLICATION, **limits) as connection:
+            with connect(self._dsn, APPLICATION) as connection:
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
+                self._limit(connection)
                 yield connection
         finally:
             self._slots.release()
+
+    def _limit(self, connection: Connection) -> None:
+        """Begins the one transaction, with its limits of time.
+
+        Said in it and not on connecting: a pooler between the page and Postgres refuses that.
+        """
+        try:
+            connection.execute(_LIMITS, {"milliseconds": str(round(self._seconds * 1000))})
+        except psycopg.Error as failed:
+            raise translated(failed, "Asking Postgres") from failed
 
     def tables(self, cards: Sequence[Card], values: Mapping[str, Value]) -> dict[str, Table]:
         """What every card shows. A card that fails says so itself; a database that is gone is raised.

@@ -23,12 +23,12 @@
   async function asked(path, signal) {
     let answer;
     try {
-      answer = await fetch(path, { signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])]) });
+      answer = await fetch(described.base + path, { signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])]) });
     } catch (failed) {
       if (signal?.aborted) throw failed;
       throw new Refused({ message: "The page's own server does not answer.", hint: "The page asks again by itself. On this machine `pulse up` starts it." });
     }
-    if (answer.status === 401) location.assign("/login");
+    if (answer.status === 401) location.assign(`${described.base}/login`);
     let said = {};
     try {
       said = await answer.json();
