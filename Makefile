@@ -8,7 +8,7 @@ NATIVE := images/consumer/native
 PACKER ?= $(if $(shell command -v cargo),native,python)
 # Most tests wait for a broker, a database or a process; each worker has its own.
 WORKERS ?= 2
-IMAGES := operator consumer simulator transform collector
+IMAGES := operator consumer simulator transform collector dashboards
 BASE ?= python:3.13-slim
 TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.yaml)
 REPOSITORY ?= pulse
@@ -116,7 +116,6 @@ images: $(addprefix image-,$(IMAGES)) ## build every image (BASE, TAG, REPOSITOR
 
 image-consumer: $(if $(filter native,$(PACKER)),wheel)
 image-consumer: ARGUMENTS = --build-arg PACKER=$(PACKER)
-image-dashboards: ## build the image of the live page and of `pulse metabase`, which no pipeline needs yet
 image-operator: DOCKERFILE = operator/Dockerfile
 image-%: DOCKERFILE = images/$*/Dockerfile
 image-%:

@@ -110,7 +110,7 @@ def test_another_cluster_is_refused_in_a_sentence_before_anything_is_said_about_
 
 
 def test_nothing_is_loaded_from_the_network() -> None:
-    assert not re.search(r"\bload(_dynamic)?\(|https?://|ext://", TILTFILE)
+    assert not re.search(r"\bload(_dynamic)?\(|https?://(?!localhost:)|ext://", TILTFILE)
 
 
 def test_a_persons_own_settings_come_first() -> None:
@@ -252,6 +252,24 @@ def test_ci_ends_when_the_pipeline_says_that_it_is_ready(tilt: Tilt) -> None:
     (limits,) = tilt.all("ci_settings")
     assert all(re.fullmatch(r"\d+m", limit) for limit in limits.values())
     assert int(limits["timeout"][:-1]) > int(limits["readiness_timeout"][:-1]) >= int(re.findall(r"\d+", words[3])[0])
+
+
+def test_pages_of_the_pipeline_are_opened_where_it_asks_for_them(tilt: Tilt) -> None:
+    assert "live" in tilt.resources(), "minimal.yaml has a live page"
+    assert "metabase" not in tilt.resources()
+    pipeline = (golden.FOLDER / "dashboards" / "pipeline.yaml").read_text(encoding="utf-8")
+    both = evaluated(**{"tilt-settings.json": json.dumps({"pipeline": "mine.yaml"}), "mine.yaml": pipeline})
+    made = golden.case("dashboards").rendered.manifests
+    objects = {(one["kind"], one["metadata"]["name"]): one for one in made}
+    for part in ("live", "metabase"):
+        given = both.resources()[part]
+        words = words_after(given["cmd"], [*KUBECTL, "get", "secret"])
+        data = objects["Secret", words[0]]["data"]
+        assert set(re.findall(r"\.data\.(\w+)", words[-1])) <= set(data)
+        kind, name, here, there = re.findall(r"port-forward (\w+)/([-\w]+) (\d+):(\d+);", given["serve_cmd"][-1])[0]
+        assert [port["port"] for port in objects[kind.capitalize(), name]["spec"]["ports"]] == [int(there)]
+        assert given["links"] == [f"http://localhost:{here}"]
+        assert given["resource_deps"] == ["ready"]
 
 
 def test_a_button_waits_until_it_is_pressed(tilt: Tilt) -> None:

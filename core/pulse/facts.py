@@ -52,6 +52,28 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardKeys:
+    """What was made once for the dashboards and stays: texts that are empty where there is none yet."""
+
+    token: str = field(default="", repr=False)  # lets people into the live page
+    email: str = ""  # of Metabase's administrator
+    password: str = field(default="", repr=False)  # the administrator's
+    encryption_key: str = field(default="", repr=False)  # of what Metabase keeps in its own database
+    role_password: str = field(default="", repr=False)  # of the role that owns that database
+    opened: bool = False  # Metabase has had its administrator, so others may get to it
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardFacts:
+    """What is known of the dashboards."""
+
+    keys: DashboardKeys = DashboardKeys()
+    database: DatabaseAccess | None = None  # Metabase's own, once it is there
+    database_kept: bool = False  # it is there, whether or not a Metabase is
+    provisioned: bool = False  # this Metabase has these dashboards, and its administrator
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All of it. Users and roles that are absent have no credentials yet."""
 
@@ -69,6 +91,7 @@ class Facts:
     migrated: bool = False  # the database has the schema that these images need
     # Kinds beyond the platform's own that exist there and are used if they do.
     optional_kinds: frozenset[str] = frozenset()
+    dashboards: DashboardFacts = DashboardFacts()
 
 
 @dataclass(frozen=True, slots=True)

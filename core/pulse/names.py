@@ -64,6 +64,11 @@ def database_roles(prefix: str = DEFAULT_ROLE_PREFIX) -> DatabaseRoles:
     return DatabaseRoles(*(f"{prefix}_{role}" for role in ("owner", "ingest", "transform", "reader")))
 
 
+def metabase_role(prefix: str) -> str:
+    """The role of a pipeline's Metabase, which owns a database of the same name."""
+    return f"{prefix}_metabase"
+
+
 def role_prefix(pipeline: str) -> str:
     """The prefix that tells a pipeline's roles from those of every other pipeline on the server."""
     return pipeline.replace("-", "_")

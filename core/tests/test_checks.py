@@ -52,6 +52,44 @@ def test_a_mistake_is_named(parts: dict[str, Any], says: str) -> None:
     assert found.startswith(says)
 
 
+def host(*annotations: Any) -> dict[str, Any]:
+    return {"dashboard": {"live": {"ingress": {"host": "a.example", "annotations": list(annotations)}}}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"dashboard": {"live": {"allowFrom": "a"}}}, "spec.dashboard.live.allowFrom: must be a list, not 'a'"),
+        ({"dashboard": {"live": {"allowFrom": ["a", 5]}}}, "spec.dashboard.live.allowFrom[1]: must be text, not 5"),
+        (
+            {"dashboard": {"live": {"allowFrom": ["a", "b", "a"]}}},
+            "spec.dashboard.live.allowFrom[2]: stands there tw",
+        ),
+        (
+            {"dashboard": {"live": {"allowFrom": [f"n{number}" for number in range(17)]}}},
+            "spec.dashboard.live.allowFrom: must have at most 16 entries, not 17",
+        ),
+        (host({"value": "x"}), "spec.dashboard.live.ingress.annotations[0].name: is missing"),
+        (
+            host({"name": "a"}, {"name": "a", "value": "x"}),
+            "spec.dashboard.live.ingress.annotations[1]: stands",
+        ),
+        (
+            host({"name": "a", "vale": "x"}),
+            "spec.dashboard.live.ingress.annotations[0].vale: there is no such",
+        ),
+        ({"dashboard": {"live": {"auth": "proxy"}}}, "spec.dashboard.live: auth proxy needs allowFrom"),
+    ],
+)
+def test_a_mistake_in_a_list_is_named_with_its_place(parts: dict[str, Any], says: str) -> None:
+    (found,) = told(**parts)
+    assert found.startswith(says)
+
+
+def test_what_is_null_in_a_list_of_parts_counts_as_absent() -> None:
+    assert told(**host({"name": "a", "value": None})) == []
+
+
 def test_all_mistakes_are_found_at_once() -> None:
     scaling = {"min": 9, "max": 7}
     found = told(source={}, sink={"cloudNativePG": {}}, consumer={"scaling": scaling, "batch": {"linger": 5}}, x=1)
@@ -110,7 +148,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=5,
 )
-FIELDS = ("source", "sink", "contract", "consumer", "simulator", "transform", "suspend", "deletionPolicy")
+FIELDS = ("source", "sink", "contract", "consumer", "simulator", "collector", "transform", "dashboard", "suspend")
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), values, max_size=3))

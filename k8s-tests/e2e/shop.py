@@ -35,6 +35,7 @@ SECONDS = {
     "scaling": 180.0,  # its quiet after pods came, then a decision and a new pod
     "drained": 180.0,  # consumers have read all that there is
     "dbt": 240.0,
+    "metabase": 900.0,  # an image of a few hundred megabytes, and a first start
     "gone": 120.0,
     "failover": 180.0,  # the primary is missed, a replica takes over
 }
@@ -155,7 +156,10 @@ class Shop:
             *(("logs", "-n", namespace, "-l", label, "--tail=60") for namespace, label in platforms.PODS),
             *(("logs", "-n", one, "-l", "app.kubernetes.io/component=operator", "--tail=60") for one in self.operators),
         ]
-        parts = ("collector", "consumer", "maintain", "migrate", "simulator", "transform")
+        parts = (
+            *("collector", "consumer", "dashboards", "maintain", "metabase", "migrate", "provision"),
+            *("simulator", "transform"),
+        )
         looks += [
             ("logs", "-n", self.namespace, "-l", f"app.kubernetes.io/component={part}", "--tail=20", "--prefix")
             for part in parts

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +18,12 @@ from e2e import leftovers
 from e2e.ledger import account, audit, events, flows, rest
 from e2e.shop import EXAMPLES, SCRIPTS, Shop
 from kind.cluster import Cluster
+from kind.commands import succeeds
 from kind.images import PACKER
+
+from pulse.spec import Metabase
+from pulse_dashboards import load, template
+from pulse_dashboards.model import Dashboard
 
 # Where the operator runs, one after the other; each is the name of its release too.
 RELEASES = FIRST, SECOND, THIRD = "pulse", "analytics", "clicks"
@@ -145,6 +150,65 @@ def test_dbt_fills_the_marts_on_its_schedule(shop: Shop) -> None:
     assert shop.status()["transform"]["lastSuccessTime"]
     for mart in ("fct_sessions", "fct_funnel_daily", "fct_engagement_daily", "fct_data_quality_daily"):
         assert shop.number(f"select count(*) from marts.{mart}") > 0, mart  # noqa: S608
+
+
+def test_the_live_page_shows_the_numbers_of_the_database(shop: Shop) -> None:
+    """As its Service answers to a pod beside it; in a browser it is `tests/browser`."""
+    shop.until("pods", "the page is there", lambda: shop.condition("DashboardReady") == ("True", "Available"))
+    told = shop.status()["dashboard"]["live"]
+    secret = shop.got("secret", told["secret"])["data"]
+    token = b64decode(secret["token"]).decode()
+    whole = [one for one in load.shipped().dashboards if one.slug in ("sessions", "funnel")]
+    # A run of dbt that was due a moment ago may still be at work.
+    shop.until("dbt", "the page shows what SQL gives", lambda: agrees(shop, told["url"], token, whole))
+    answers = asked(shop, told["url"], token, "api/dashboards/live", "api/health")
+    problems = {key: one["problem"] for key, one in answers["api/dashboards/live"]["tables"].items()}
+    assert problems == dict.fromkeys(problems)
+    lines = {line["key"]: line for line in answers["api/health"]["lines"]}
+    assert lines["lag"]["state"] == "good", "it may ask Kafka how far the topic reaches"
+    refused = json.loads(shop.python("simulator", SCRIPTS / "page.py", told["url"], "", "api/health"))
+    assert refused["api/health"][0] == 401
+
+
+def agrees(shop: Shop, address: str, token: str, dashboards: Sequence[Dashboard]) -> bool:
+    """Whether every card with one number shows that which its statement gives in psql."""
+    paths = [f"api/dashboards/{one.slug}?days=all" for one in dashboards]
+    answers = asked(shop, address, token, *paths)
+    shown, stored = {}, {}
+    for dashboard, path in zip(dashboards, paths, strict=True):
+        for card in dashboard.cards:
+            if card.chart == "number":
+                table = answers[path]["tables"][card.key]
+                column = table["columns"].index(card.series[0].column)
+                statement = template.bound(card.sql, {})[0].replace("%%", "%")
+                shown[card.key] = table["rows"][0][column]
+                said = shop.sql(statement)[0][column]
+                stored[card.key] = float(said) if said else None
+    assert shown["sessions"] > 0
+    return shown == stored
+
+
+def asked(shop: Shop, address: str, token: str, *paths: str) -> dict[str, Any]:
+    said = json.loads(shop.python("simulator", SCRIPTS / "page.py", address, token, *paths))
+    assert {path: status for path, (status, _) in said.items()} == dict.fromkeys(paths, 200), said
+    return {path: json.loads(body) for path, (_, body) in said.items()}
+
+
+def test_a_metabase_gets_the_dashboards_where_its_image_can_be_pulled(shop: Shop) -> None:
+    image = Metabase().image
+    if not succeeds("docker", "manifest", "inspect", image):
+        pytest.skip(f"not tested here: {image} cannot be pulled, so no Metabase ran")
+    shop.change({"dashboard": {"metabase": {"enabled": True}}})
+    shop.until("metabase", "Metabase has them", lambda: shop.condition("DashboardReady") == ("True", "Available"))
+    job = next(one for one in shop.named("jobs") if "-provision-" in one)
+    assert '"metabase_provisioned"' in shop.kubectl("logs", job)
+    stored = "select count(*) from report_dashboard where description like '%[pulse shop/%'"
+    assert int(shop.sql(stored, "shop_metabase")[0][0]) == len(load.shipped().dashboards)
+    shop.change({"dashboard": {"metabase": {"enabled": False}}})
+    shop.until("gone", "its pod is gone", lambda: not shop.pods("metabase"))
+    for kind in ("database.postgresql.cnpg.io", "databaserole.postgresql.cnpg.io"):
+        shop.kubectl("delete", kind, "shop-metabase", "--timeout=60s")
+    shop.kubectl("delete", "secret", "shop-metabase", "shop-db-metabase")
 
 
 def test_a_run_of_dbt_that_fails_is_told_until_one_ends_well(shop: Shop) -> None:

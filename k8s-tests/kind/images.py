@@ -12,7 +12,7 @@ from kind.cluster import Cluster
 from kind.commands import run, succeeds
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("operator", "consumer", "simulator", "transform", "collector")
+COMPONENTS = ("operator", "consumer", "simulator", "transform", "collector", "dashboards")
 REPOSITORY = "pulse"
 # What `make images` chooses by itself; said here so that a test can hold a running consumer to it.
 PACKER = "native" if shutil.which("cargo") else "python"

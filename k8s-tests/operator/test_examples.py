@@ -13,7 +13,7 @@ from pulse.names import events_topic
 from pulse_operator.cli.render import rendered
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PIPELINES = ("minimal.yaml", "production.yaml", "external.yaml", "collector.yaml")
+PIPELINES = ("minimal.yaml", "production.yaml", "external.yaml", "collector.yaml", "dashboards.yaml")
 FILES = ("platform.yaml", "producer.yaml", *PIPELINES)
 CHART = EXAMPLES.parent / "charts" / "pulse" / "Chart.yaml"
 GROUPS = {"v1": "/api/v1"}

@@ -57,6 +57,16 @@ GAP = "sessionGap must be longer than 0 and at most 24h"
 LATE = "lateAfter must be longer than 0 and at most 8760h"
 IDLE = "consumer.scaling.max must not be larger than source.strimzi.partitions: further consumers would idle"
 
+
+def live(**words: Any) -> dict[str, Any]:
+    return {"dashboard": {"live": words}}
+
+
+def metabase(**words: Any) -> dict[str, Any]:
+    return {"dashboard": {"metabase": words}}
+
+
+NO_PROXY = "auth proxy needs allowFrom, the namespace of the proxy"
 NO_CPU = "resources need an amount of cpu: the number of collectors follows its use"
 
 BROKEN = [
@@ -86,6 +96,8 @@ BROKEN = [
     Case(collector(limits={"requestBytes": 1_048_577, "heldBytes": 1_048_576}), "requestBytes must not be larger than"),
     Case(collector(resources={"requests": {"memory": "64Mi"}}), NO_CPU),
     Case(collector(resources={"requests": {}, "limits": {"memory": "1Gi"}}), NO_CPU),
+    Case(live(auth="proxy"), NO_PROXY),
+    Case(live(enabled=True, auth="proxy", allowFrom=[]), NO_PROXY),
     Case(scaling(max=7), IDLE),
     Case({"source": {"strimzi": {"cluster": "kafka", "partitions": 2}}}, IDLE),
 ]
@@ -109,6 +121,10 @@ GOOD = [
     Case(collector(limits={"requestBytes": 1_048_576, "heldBytes": 1_048_576, "eventBytes": 1024})),
     Case(collector(resources={"requests": {}, "limits": {"cpu": "1"}})),
     Case(collector(ingress={"host": "a.example", "annotations": [{"name": "a/b", "value": ""}, {"name": "c"}]})),
+    Case(live(enabled=True, auth="proxy", allowFrom=["login"], basePath="/a/b.c", replicas=10)),
+    Case(live(ingress={"host": "a.example", "className": "nginx", "tlsSecret": "tls"}, basePath="")),
+    Case(metabase(enabled=True, image="registry.example.com:5000/metabase/metabase:v0.60.1", edited="overwrite")),
+    Case(metabase(image=f"metabase@sha256:{'0' * 64}", siteUrl="https://bi.example.com/a", adminEmail="a.b@c.example")),
     Case({"transform": {"sessionGap": "24h", "lateAfter": "1ms", "schedule": "@hourly", "timeZone": "Europe/Zurich"}}),
 ]
 # What the schema alone refuses: the same field is named, each in its own words.
@@ -137,6 +153,21 @@ WRONG = [
     (collector(scaling={"min": 0}), "spec.collector.scaling.min"),
     (collector(ingress={}), "spec.collector.ingress.host"),
     (collector(writeKeys={}), "spec.collector.writeKeys.name"),
+    (live(basePath="numbers"), "spec.dashboard.live.basePath"),
+    (live(basePath="/numbers/"), "spec.dashboard.live.basePath"),
+    (live(replicas=0), "spec.dashboard.live.replicas"),
+    (live(auth="none"), "spec.dashboard.live.auth"),
+    (live(allowFrom=["a", "a"]), "spec.dashboard.live.allowFrom[1]"),
+    (live(allowFrom=["A"]), "spec.dashboard.live.allowFrom[0]"),
+    (live(allowFrom=[f"n{number}" for number in range(17)]), "spec.dashboard.live.allowFrom"),
+    (
+        live(ingress={"host": "a.example", "annotations": [{"name": "a"}] * 2}),
+        "spec.dashboard.live.ingress.annotations[1]",
+    ),
+    (metabase(edited="ask"), "spec.dashboard.metabase.edited"),
+    (metabase(siteUrl="bi.example.com"), "spec.dashboard.metabase.siteUrl"),
+    (metabase(image="Metabase"), "spec.dashboard.metabase.image"),
+    (metabase(adminEmail="admin"), "spec.dashboard.metabase.adminEmail"),
     (kafka(bootstrapServers="kafka"), "spec.source.external.bootstrapServers"),
     (kafka(topic=2026), "spec.source.external.topic"),
 ]

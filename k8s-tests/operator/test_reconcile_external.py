@@ -8,32 +8,11 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from nodes import SUCCEEDED, failed
-from world import Place, Raw, World
+from supplied import external, keys, supply
+from world import Place, World
 
 from pulse.adapters import kafka as kafka_adapter
-from pulse.facts import ROLES
 from pulse_local import ports
-
-NEVER = "0 0 1 1 *"
-
-
-def keys(**others: str) -> dict[str, str]:
-    return {f"{role}-dsn": f"postgresql://{role}@db.example.org/shop" for role in ROLES} | others
-
-
-def supply(place: Place, name: str = "database", values: dict[str, str] | None = None) -> None:
-    place.world.stand_in.secret(place.namespace, name, keys() if values is None else values)
-
-
-def external(place: Place, **source: Any) -> Raw:
-    """A spec of what is all outside, with these parts of the source in place of the defaults."""
-    topics = {"topic": f"{place.name}-events", "dlqTopic": f"{place.name}-dlq"}
-    there = {"bootstrapServers": place.world.broker.bootstrap_servers, **topics, **source}
-    return {
-        "source": {"external": there},
-        "sink": {"external": {"secretRef": {"name": "database"}}},
-        "transform": {"schedule": NEVER},
-    }
 
 
 def configure(place: Place, topic: str, name: str, value: str) -> None:

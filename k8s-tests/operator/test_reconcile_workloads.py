@@ -14,7 +14,7 @@ from world import Place, Raw, World
 from pulse.cli import STOPPED
 from pulse_operator import objects
 from pulse_operator.objects import COMPONENT_LABEL, Ref
-from pulse_operator.reconcile import RETRY_MIGRATION_SECONDS
+from pulse_operator.reconcile import RETRY_JOB_SECONDS
 from pulse_operator.timestamps import text_of
 
 NEVER = "0 0 1 1 *"  # within a year, but not within a test
@@ -55,7 +55,7 @@ def test_a_migration_that_failed_a_while_ago_is_tried_again(world: World) -> Non
     place.stays("it is left for people to look at", lambda: _failed(place.there(job)) is not None)
     # The clock of the tests cannot be turned, but the Job can say that it failed earlier.
     status = place.there(job)["status"]
-    earlier = text_of(time.time() - RETRY_MIGRATION_SECONDS - 1)
+    earlier = text_of(time.time() - RETRY_JOB_SECONDS - 1)
     for told in status["conditions"]:
         told["lastTransitionTime"] = earlier
     place.call("PATCH", f"{job.path}/status", {"status": status}, "application/merge-patch+json")

@@ -197,6 +197,19 @@ def _status() -> dict[str, Any]:
             url=_words("Address that the Ingress leads there.", 512),
             keysSecret=_words("Name of the Secret with the write keys, each by the name of its sender.", 253),
         ),
+        dashboard=_object(
+            "Where the dashboards are.",
+            live=_object(
+                "The live page.",
+                url=_words("Its address: for people where the spec names a host, else within the cluster.", 600),
+                secret=_words("The Secret in the pipeline's namespace whose key token lets people in.", 253),
+            ),
+            metabase=_object(
+                "Metabase.",
+                url=_words("Its address: for people where the spec names one, else within the cluster.", 600),
+                secret=_words("The Secret there with email and password of its administrator.", 253),
+            ),
+        ),
         autoscaler=_words("What the autoscaler goes on from after a restart; no interface for others.", 65_536),
     )
 

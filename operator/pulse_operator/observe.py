@@ -9,6 +9,7 @@ import msgspec
 
 from pulse_operator import objects
 from pulse_operator.api import Api
+from pulse_operator.dashboards import PROVISION
 from pulse_operator.dependencies import Found, Missing, credentials
 from pulse_operator.dependencies.verdict import Raw, condition, status
 from pulse_operator.objects import OWN_SELECTOR, Kind, Manifest, Ref
@@ -25,6 +26,9 @@ OWN_KINDS = (
 KAFKA_KINDS = (objects.KAFKA_TOPIC, objects.KAFKA_USER)
 POSTGRES_KINDS = (objects.DATABASE, objects.DATABASE_ROLE)
 OPTIONAL_KINDS = (objects.POD_MONITOR, objects.DATABASE_ROLE)
+
+# What is in the names of the Jobs that Pulse makes itself; CronJobs make the others.
+OWN_JOBS = ("migrate", PROVISION)
 
 # The two Jobs that are read each time are the newest; older ones tell nothing that counts.
 _RUNS = 2
@@ -138,13 +142,14 @@ class Observer:
         return there is not None and self._phase(kind, there) is Phase.SYNCED
 
     def _runs(self, pipeline: Pipeline) -> list[Ref]:
-        """The Jobs of this pipeline: the migration, and the newest runs of dbt."""
+        """The Jobs of this pipeline: those that Pulse makes itself, and the newest runs of dbt."""
         owned = self._watches.index.owned_by(*pipeline.key)
         jobs = [ref for ref in owned if ref.kind is objects.JOB]
         made = {ref: meta.created_at for ref in jobs if (meta := self._watches.lookup(ref)) is not None}
-        migrations = [ref for ref in made if ref.name.startswith(f"{pipeline.identity.name}-migrate-")]
-        others = sorted((ref for ref in made if ref not in migrations), key=lambda ref: made[ref])
-        return migrations + others[-_RUNS:]
+        prefixes = tuple(f"{pipeline.identity.name}-{one}-" for one in OWN_JOBS)
+        own = [ref for ref in made if ref.name.startswith(prefixes)]
+        others = sorted((ref for ref in made if ref not in own), key=lambda ref: made[ref])
+        return own + others[-_RUNS:]
 
     def _jobs(self, found: dict[Ref, Found], component: str) -> list[Raw]:
         jobs = [raw for ref, raw in found.items() if ref.kind is objects.JOB and not isinstance(raw, Missing)]
@@ -156,14 +161,15 @@ class Observer:
     ) -> dict[Ref, tuple[Raw, ...]]:
         """Pods are asked for only where something does not go well, as nothing else is told of them."""
         troubled: dict[Ref, str] = {}
-        for ref in filter(None, (wanted.consumer, wanted.collector)):
+        wanted_pods = (wanted.consumer, wanted.collector, wanted.dashboards.page, wanted.dashboards.metabase)
+        for ref in filter(None, wanted_pods):
             live = found.get(ref)
             if live is not None and not isinstance(live, Missing) and _lacking(live):
                 component = ref.name.removeprefix(f"{pipeline.identity.name}-")
                 troubled[ref] = (
                     f"{objects.PIPELINE_LABEL}={pipeline.identity.name},{objects.COMPONENT_LABEL}={component}"
                 )
-        for job in (*self._jobs(found, "migrate"), *runs):
+        for job in (*self._jobs(found, "migrate"), *self._jobs(found, PROVISION), *runs):
             if not condition(job, "Complete"):
                 troubled[Ref.of(dict(job))] = f"batch.kubernetes.io/job-name={job['metadata']['name']}"
         listed = [self._listed(pipeline.identity.namespace, labels) for labels in troubled.values()]
@@ -187,7 +193,7 @@ def own_places(pipeline: Pipeline) -> list[tuple[Kind, str]]:
 
 def _direct(wanted: Wants) -> list[Ref]:
     refs = [*wanted.platform, *wanted.topics.values(), *wanted.users.values(), *wanted.roles.values()]
-    refs += [*wanted.role_secrets.values(), wanted.consumer, wanted.transform]
+    refs += [*wanted.role_secrets.values(), wanted.consumer, wanted.transform, *wanted.dashboards.all]
     return [*refs, *(ref for ref in (wanted.database, wanted.collector, wanted.own_keys) if ref is not None)]
 
 

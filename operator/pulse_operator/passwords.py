@@ -1,16 +1,20 @@
-"""What Pulse makes for others to log in with, the passwords of the database roles and the write key of the collector:
-those that earlier passes made, and new ones where there is none."""
+"""What is made once and kept: passwords of database roles, the write key of the collector, and what the dashboards must
+not lose."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 
-from pulse.facts import ROLES, Role
+from pulse.facts import ROLES, DashboardKeys, Role
 from pulse_operator import deduce, objects
 from pulse_operator.dependencies import Missing
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
+from pulse_operator.pipeline import Pipeline
+from pulse_operator.render import page
 from pulse_operator.render.collector import SENDER
+from pulse_operator.render.metabase import KEYS
 from pulse_operator.seen import Seen, secret_text
 from pulse_operator.wants import Wants
 
@@ -26,9 +30,9 @@ async def passwords(observer: Observer, wanted: Wants, seen: Seen) -> dict[Role,
         ref = wanted.role_secrets.get(role)
         if ref is None or role in known:
             continue
-        made = await _kept_or_new(observer, ref, "password")
-        if made:
-            known[role] = made
+        made = await _kept(observer, seen, ref, {"password": _random})
+        if "password" in made:
+            known[role] = made["password"]
     return known
 
 
@@ -37,17 +41,55 @@ async def write_key(observer: Observer, wanted: Wants, seen: Seen) -> str:
     ref = wanted.own_keys
     if ref is None:
         return ""
-    known = seen.there(ref)
-    return (secret_text(known, SENDER) if known else None) or await _kept_or_new(observer, ref, SENDER)
+    return (await _kept(observer, seen, ref, {SENDER: _random})).get(SENDER, "")
 
 
-async def _kept_or_new(observer: Observer, ref: Ref, key: str) -> str:
-    """What the Secret has under the key, or something new if it has nothing; "" if it cannot be read.
+async def dashboard_keys(observer: Observer, pipeline: Pipeline, wanted: Wants, seen: Seen) -> DashboardKeys:
+    """Those that the dashboards need and may have.
+
+    None is made for a Metabase whose database is there already: what it holds could not be read with another key.
+    """
+    refs, spec = wanted.dashboards, pipeline.spec.dashboard
+    found = deduce.kept_keys(wanted, seen)
+    if spec.live.enabled and spec.live.auth == "token":
+        made = await _kept(observer, seen, refs.token, {page.TOKEN_KEY: _random})
+        found = deduce.with_texts(found, token=made.get(page.TOKEN_KEY, ""))
+    if not spec.metabase.enabled:
+        return found
+    first = {"email": lambda: spec.metabase.admin_email, "password": _random, "encryption-key": _random}
+    begun = refs.database is not None and seen.there(refs.database) is not None
+    made = await _kept(observer, seen, refs.keys, {} if begun else first, KEYS)
+    found = deduce.with_texts(found, **{KEYS[key]: text for key, text in made.items()})
+    if refs.role_secret is not None and objects.DATABASE_ROLE in seen.served:
+        made = await _kept(observer, seen, refs.role_secret, {"password": _random})
+        found = deduce.with_texts(found, role_password=made.get("password", ""))
+    return found
+
+
+async def _kept(
+    observer: Observer,
+    seen: Seen,
+    ref: Ref,
+    makers: Mapping[str, Callable[[], str]],
+    keys: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The texts of a Secret: those that earlier passes made, and new ones where there is none.
 
     The index may lag behind what was written a moment ago, and a second password would void the first: before one is
-    made, the API server itself has to say that there is none.
+    made, the API server itself has to say that there is none. Empty if it says nothing.
     """
-    live = await observer.fetch(ref)
-    if isinstance(live, Missing):
-        return secrets.token_urlsafe(BYTES) if live is Missing.OBJECT else ""
-    return secret_text(live, key) or secrets.token_urlsafe(BYTES)
+    wanted = [*(keys or makers)]
+    live = seen.there(ref)
+    known = {key: text for key in wanted if live is not None and (text := secret_text(live, key))}
+    if len(known) == len(wanted):
+        return known
+    fresh = await observer.fetch(ref)
+    if isinstance(fresh, Missing) and fresh is not Missing.OBJECT:
+        return known
+    stored = {} if isinstance(fresh, Missing) else fresh
+    texts = {key: secret_text(stored, key) or (makers[key]() if key in makers else "") for key in wanted}
+    return {key: text for key, text in texts.items() if text}
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(BYTES)

@@ -3,13 +3,13 @@ anything does: it asks what there is and brings it to what there should be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import UNSET
 
-from pulse.facts import Decision, Facts, Images, Role
+from pulse.facts import Decision, Facts, Images
 from pulse_operator import deduce, objects
 from pulse_operator.apply import Applier, Outcome
 from pulse_operator.conditions import Evidence, aside, conditions
@@ -20,12 +20,12 @@ from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
-from pulse_operator.passwords import passwords, write_key
+from pulse_operator.passwords import dashboard_keys, passwords, write_key
 from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed, parsed_to_go
 from pulse_operator.publish import Publisher
 from pulse_operator.refusals import ApiUnavailable
 from pulse_operator.remove import Remover
-from pulse_operator.render import Rendered, migration_job, render
+from pulse_operator.render import Rendered, migration_job, provision_job, render
 from pulse_operator.render.inputs import Inputs
 from pulse_operator.render.topics import topic_settings
 from pulse_operator.scaler import Scaler, Target
@@ -37,8 +37,8 @@ from pulse_operator.wants import Wants, wants
 SETTLING_SECONDS = 15.0
 _PATIENT = frozenset({Reason.PENDING, Reason.NOT_READ})
 TEARDOWN_SECONDS = 3.0
-# A migration that failed is tried again: what it failed for may be mended in the meantime.
-RETRY_MIGRATION_SECONDS = 180.0
+# A migration or a provisioning that failed is tried again: what it failed for may be mended in the meantime.
+RETRY_JOB_SECONDS = 180.0
 
 Raw = Mapping[str, Any]
 Key = tuple[str, str]  # namespace and name
@@ -88,12 +88,15 @@ class Reconciler:
     async def _keep(self, pipeline: Pipeline) -> float:
         wanted, seen = await self.observer.observe(pipeline)
         self._depend(pipeline, wanted, seen)
-        made = await passwords(self.observer, wanted, seen)
-        facts, migration = self._facts(pipeline, wanted, seen, made, await write_key(self.observer, wanted, seen))
+        known = await passwords(self.observer, wanted, seen)
+        key = await write_key(self.observer, wanted, seen)
+        keys = await dashboard_keys(self.observer, pipeline, wanted, seen)
+        told = deduce.facts(pipeline, wanted, seen, self.images, known, key, keys)
+        facts, migration, provision = self._facts(pipeline, wanted, seen, told)
         decided = self.scaler.decision(pipeline.key)  # another one may come while this pass goes on
         decision = shall_be(pipeline, seen.there(wanted.consumer), decided)
         rendered = render(pipeline.identity, pipeline.spec, facts, decision)
-        outcome = await self._write(pipeline, wanted, seen, rendered, migration)
+        outcome = await self._write(pipeline, wanted, seen, rendered, (migration, provision))
         before = seen.there(wanted.consumer)
         seen = replace(seen, objects={**seen.objects, **outcome.written})
         self._enrol(pipeline, wanted, seen, facts)
@@ -103,6 +106,7 @@ class Reconciler:
             seen,
             facts,
             migration,
+            provision,
             outcome.refusals,
             self.scaler.reading(pipeline.key),
             self.scaler.topics(pipeline.key),
@@ -118,26 +122,28 @@ class Reconciler:
         return self.resync_seconds if settled else SETTLING_SECONDS
 
     def _facts(
-        self, pipeline: Pipeline, wanted: Wants, seen: Seen, known: Mapping[Role, str], key: str
-    ) -> tuple[Facts, Ref | None]:
-        """The facts, and the Job that tells whether the schema is as these images need it."""
-        found = deduce.facts(pipeline, wanted, seen, self.images, known, key)
+        self, pipeline: Pipeline, wanted: Wants, seen: Seen, found: Facts
+    ) -> tuple[Facts, Ref | None, Ref | None]:
+        """The facts, and the Jobs that tell whether schema and Metabase are as these images need them."""
+        provision = provision_job(pipeline.identity, pipeline.spec, found)
+        found = deduce.with_provisioned(found, seen, provision)
         if "owner" not in found.databases:
-            return found, None
+            return found, None, provision
         migration = migration_job(pipeline.identity, pipeline.spec, found)
         if not deduce.migratable(wanted, seen, migration):
             others = dict(found.databases)
             del others["owner"]
-            return replace(found, databases=others), None
-        return replace(found, migrated=deduce.succeeded(seen, migration)), migration
+            return replace(found, databases=others), None, provision
+        return replace(found, migrated=deduce.succeeded(seen, migration)), migration, provision
 
     async def _write(
-        self, pipeline: Pipeline, wanted: Wants, seen: Seen, rendered: Rendered, migration: Ref | None
+        self, pipeline: Pipeline, wanted: Wants, seen: Seen, rendered: Rendered, jobs: Iterable[Ref | None]
     ) -> Outcome:
         outcome = await self.applier.apply(pipeline.identity, rendered.manifests)
         keep = {Ref.of(manifest) for manifest in rendered.manifests} | rendered.withheld
         await self.applier.prune(pipeline.identity, keep, outcome)
-        await self._retry(seen, migration)
+        for ref in jobs:
+            await self._retry(seen, ref)
         await self._rest(pipeline, seen, rendered)
         await self._wake(pipeline, wanted.collector, seen, outcome)
         return outcome
@@ -157,14 +163,14 @@ class Reconciler:
         if ref is not None and live is not None and live["spec"].get("replicas", 1) < fewest:
             await self.applier.scale(ref, fewest)
 
-    async def _retry(self, seen: Seen, migration: Ref | None) -> None:
-        """Removes a migration that failed a while ago, so that the next pass makes it anew."""
-        job = seen.there(migration)
+    async def _retry(self, seen: Seen, ref: Ref | None) -> None:
+        """Removes a Job of Pulse's own that failed a while ago, so that the next pass makes it anew."""
+        job = seen.there(ref)
         failed = condition(job, "Failed") if job is not None else None
-        if migration is None or job is None or failed is None:
+        if ref is None or job is None or failed is None:
             return
-        if seen.at - seconds_of(failed["lastTransitionTime"]) >= RETRY_MIGRATION_SECONDS:
-            await self.applier.delete(migration, job["metadata"]["uid"])
+        if seen.at - seconds_of(failed["lastTransitionTime"]) >= RETRY_JOB_SECONDS:
+            await self.applier.delete(ref, job["metadata"]["uid"])
 
     def _enrol(self, pipeline: Pipeline, wanted: Wants, seen: Seen, facts: Facts) -> None:
         """Has the lag looked at as soon as there is a way to; the autoscaler decides once there is a Deployment."""

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pulse.facts import Decision
 from pulse_operator import scaling
 from pulse_operator.conditions import Evidence, last_failure, last_success
 from pulse_operator.dependencies import Reason, Status, Verdict
 from pulse_operator.dependencies.verdict import status as told_by
+from pulse_operator.render import metabase, page
 from pulse_operator.render.collector import EVENTS_PATH
 from pulse_operator.render.ingress import address
+from pulse_operator.render.inputs import Inputs
 from pulse_operator.timestamps import seconds_of, text_of
 
 QUIET_SECONDS = 30.0
@@ -52,6 +55,7 @@ def status_of(evidence: Evidence, found: Mapping[str, Verdict]) -> dict[str, Any
             "replicas": _replicas(evidence),
             "collector": _collector(evidence),
             "transform": _transform(evidence),
+            "dashboard": _dashboard(evidence),
             "autoscaler": _autoscaler(evidence.decision),
         }
     )
@@ -73,7 +77,8 @@ def phase(evidence: Evidence, found: Mapping[str, Verdict]) -> str:
     ready = found["Ready"]
     if ready.status is Status.TRUE:
         degraded = any(verdict.reason in (Reason.DEGRADED, Reason.ROLLING) for verdict in found.values())
-        return "Degraded" if degraded else "Ready"
+        unseen = found["DashboardReady"].status is Status.FALSE
+        return "Degraded" if degraded or unseen else "Ready"
     consuming = found["ConsumerAvailable"].status is Status.TRUE
     if consuming:
         return "Degraded"
@@ -221,6 +226,25 @@ def _collector(evidence: Evidence) -> dict[str, Any]:
             "service": f"http://{wants.collector.name}.{wants.collector.namespace}.svc{EVENTS_PATH}",
             "url": address(evidence.pipeline.spec.collector.ingress, EVENTS_PATH) or None,
             "keysSecret": keys.name if keys else None,
+        }
+    )
+
+
+def _dashboard(evidence: Evidence) -> dict[str, Any]:
+    """Where people find them, or where nobody said, pods do; and the Secrets that let them in."""
+    refs, inputs = (
+        evidence.wants.dashboards,
+        Inputs(evidence.pipeline.identity, evidence.pipeline.spec, evidence.facts, Decision(0)),
+    )
+    wanted = inputs.spec.dashboard
+    live = {"url": page.outside(inputs) or page.inside(inputs)}
+    if wanted.live.auth == "token":
+        live["secret"] = refs.token.name
+    shown = {"url": metabase.outside(inputs) or metabase.inside(inputs), "secret": refs.keys.name}
+    return _without_nothing(
+        {
+            "live": live if wanted.live.enabled else None,
+            "metabase": shown if wanted.metabase.enabled else None,
         }
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -55,3 +55,14 @@ def fired_before(expression: str, zone: str, at: float, times: int) -> float | N
     except (CronSimError, ZoneInfoNotFoundError, ValueError, OSError):
         return None
     return found.timestamp() if found else None
+
+
+def longest_gap(expression: str, zone: str) -> timedelta | None:
+    """The longest time between two firings, of the hundred that follow a fixed day; None if it never fires twice."""
+    try:
+        begin = datetime(2026, 1, 1, tzinfo=ZoneInfo(zone))
+        fired = [at.timestamp() for at in islice(CronSim(_MACROS.get(expression, expression), begin), 100)]
+    except (CronSimError, ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+    gaps = [later - earlier for earlier, later in pairwise(fired)]
+    return timedelta(seconds=max(gaps)) if gaps else None

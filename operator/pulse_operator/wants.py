@@ -11,6 +11,7 @@ from msgspec import UNSET
 from pulse import names
 from pulse.facts import ROLES, USERS, Role, User
 from pulse_operator import objects
+from pulse_operator.dashboards import DashboardRefs, dashboard_refs
 from pulse_operator.objects import Ref
 from pulse_operator.pipeline import Pipeline
 from pulse_operator.render.collector import COMPONENT as COLLECTOR
@@ -24,6 +25,7 @@ class Wants:
     consumer: Ref
     transform: Ref
     maintain: Ref
+    dashboards: DashboardRefs
     kafka: Ref | None = None
     topics: Mapping[str, Ref] = field(default_factory=dict)  # by what they hold: events, dlq
     users: Mapping[User, Ref] = field(default_factory=dict)
@@ -54,6 +56,7 @@ def wants(pipeline: Pipeline) -> Wants:
         consumer=Ref(objects.DEPLOYMENT, home, f"{name}-consumer"),
         transform=Ref(objects.CRON_JOB, home, f"{name}-transform"),
         maintain=Ref(objects.CRON_JOB, home, f"{name}-maintain"),
+        dashboards=dashboard_refs(home, name, postgres_namespace(pipeline)),
         **_source(pipeline, home, name),
         **_sink(pipeline, home, name),
         **_collector(pipeline, home, name),

@@ -81,6 +81,7 @@ def test_a_status_reads_from_the_whole_to_the_parts() -> None:
             "lag": {"total": 1200, "drainSeconds": 30, "measuredAt": "2026-01-01T00:00:00Z"},
             "replicas": {"summary": "1/2", "reason": "LagAbove", "message": "lag 1200"},
             "collector": {"service": "http://inside/v1/events", "url": "https://outside/v1/events", "keysSecret": "k"},
+            "dashboard": {"live": {"url": "https://shop/", "secret": "s"}, "metabase": {"url": "https://bi"}},
             "conditions": [condition],
         },
     }
@@ -90,6 +91,8 @@ def test_a_status_reads_from_the_whole_to_the_parts() -> None:
     assert "1200 records, drained in 30 s" in lines[2]
     assert "1/2 ready (LagAbove: lag 1200)" in lines[3]
     assert lines[4].split(maxsplit=1) == ["collector", "https://outside/v1/events, write keys in Secret k"]
+    assert lines[5].split(maxsplit=1) == ["live", "https://shop/, log-in in Secret s"]
+    assert lines[6].split() == ["metabase", "https://bi"]
     assert lines[-1].split() == ["Ready", "False", "Blocked", "waits", "for", "Kafka."]
 
 

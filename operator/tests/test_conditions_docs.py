@@ -40,6 +40,7 @@ GROUPS = {
     "deployment": "consumer",
     "collector": "collector",
     "transform": "transform",
+    "dashboard": "dashboard",
     "aside": "ready",
 }
 

@@ -1,5 +1,4 @@
-"""Ready, case by case: what stands in its way, which comes first, and what does not count. And DashboardReady, which
-is a word so far, and the words of pods."""
+"""Ready, case by case: what stands in its way, which comes first, and what does not count. And the words of pods."""
 
 from __future__ import annotations
 
@@ -79,7 +78,6 @@ CASES = [
         aside.deleting([CONSUMER, TRANSFORM, *OURS.users.values(), *OURS.topics.values()]),
         *("False", "Deleting", f"{OURS.users['lag']} and 2 more."),
     ),
-    ConditionCase("nobody asks for one", looked(), "DashboardReady", "True", "NotEnabled"),
     case("a spec of another version", unreadable(), "False", "InvalidSpec", "PulsePipeline web/shop", "mirrors"),
 ]
 

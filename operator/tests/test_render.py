@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from kit import golden
 from kit.golden import Golden, kinds
 
+from pulse.facts import Facts
 from pulse.names import checked_pipeline
+from pulse.spec import PipelineSpec
 from pulse_operator import objects
 from pulse_operator.objects import Identity, Ref, owned, owner_of
-from pulse_operator.render import Rendered
+from pulse_operator.render import Rendered, provision_job
 
 EVERYTHING = golden.case("every-field")
 PIPELINE_NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
@@ -82,8 +84,10 @@ def test_what_holds_data_has_no_owner_and_all_else_has(name: str) -> None:
     case = golden.case(name)
     for made in case.rendered.manifests:
         role_secret = made["kind"] == "Secret" and made["type"] == "kubernetes.io/basic-auth"
+        # Without its key nobody can read what Metabase's own database holds.
+        keys = made["kind"] == "Secret" and made["metadata"]["name"] == f"{case.identity.name}-metabase"
         references = made["metadata"].get("ownerReferences", [])
-        if made["kind"] in LASTING or role_secret:
+        if made["kind"] in LASTING or role_secret or keys:
             assert references == []
         else:
             assert made["kind"] in WORKLOADS | {"Secret"}
@@ -99,9 +103,12 @@ def test_nothing_is_applied_before_what_it_names(name: str) -> None:
         if ref.kind == objects.DATABASE_ROLE:
             role = ref.name.rpartition("-")[2]
             assert order[Ref(objects.SECRET, ref.namespace, f"{ref.name.removesuffix(role)}db-{role}")] < number
-        if ref.kind == objects.DATABASE:
-            assert all(other < number for one, other in order.items() if one.kind == objects.DATABASE_ROLE)
-    for made in golden.case(name).rendered.manifests:
+    manifests = golden.case(name).rendered.manifests
+    roles = {made["spec"]["name"]: order[Ref.of(made)] for made in manifests if made["kind"] == "DatabaseRole"}
+    for made in manifests:
+        if made["kind"] == "Database":
+            assert roles.get(made["spec"]["owner"], -1) < order[Ref.of(made)]
+    for made in manifests:
         component = made["metadata"]["labels"][objects.COMPONENT_LABEL]
         if made["kind"] in {"Deployment", "CronJob", "Job"}:
             pipeline, space = made["metadata"]["labels"][objects.PIPELINE_LABEL], made["metadata"]["namespace"]
@@ -168,17 +175,48 @@ def test_objects_of_others_go_to_their_namespaces() -> None:
     assert {found[kind] for kind in WORKLOADS & set(found)} == {"cross-namespace"}
 
 
-def test_nothing_connects_to_a_pipeline_but_to_look_at_metrics() -> None:
-    policies = {
-        made["metadata"]["name"]: made["spec"]
-        for made in golden.case("simulator").rendered.manifests
+def allowed(case: str) -> dict[str, Any]:
+    """Who may connect to the pods of each component."""
+    return {
+        made["metadata"]["name"]: made["spec"].get("ingress")
+        for made in golden.case(case).rendered.manifests
         if made["kind"] == "NetworkPolicy"
     }
-    assert set(policies) == {"shop-consumer", "shop-maintain", "shop-migrate", "shop-simulator", "shop-transform"}
-    assert {name: spec.get("ingress") for name, spec in policies.items()} == {
-        "shop-consumer": [{"ports": [{"port": 8080, "protocol": "TCP"}]}],
+
+
+def tcp(number: int) -> list[dict[str, Any]]:
+    return [{"port": number, "protocol": "TCP"}]
+
+
+def test_nothing_connects_to_a_pipeline_but_to_look_at_metrics_and_numbers() -> None:
+    assert allowed("simulator") == {
+        "shop-consumer": [{"ports": tcp(8080)}],
+        "shop-dashboards": [{"ports": tcp(8088)}, {"ports": tcp(8080)}],
         "shop-maintain": None,
         "shop-migrate": None,
         "shop-simulator": None,
         "shop-transform": None,
     }
+
+
+def test_people_come_to_dashboards_from_where_the_spec_says() -> None:
+    page = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]
+    assert allowed("dashboards")["shop-dashboards"] == [{"ports": tcp(8088), "from": page}, {"ports": tcp(8080)}]
+    assert allowed("dashboards")["shop-metabase"][1:] == [{"ports": tcp(3000)}]
+    assert allowed("dashboards")["shop-provision"] is None
+
+
+def _told(name: str) -> tuple[Identity, PipelineSpec, Facts]:
+    case = golden.case(name)
+    return case.identity, case.spec, case.facts
+
+
+def test_nobody_but_the_provisioning_comes_to_a_metabase_that_has_no_administrator_yet() -> None:
+    """Whoever comes first makes one."""
+    (rule,) = allowed("dashboards-external")["shop-metabase"]
+    ((peer,), ports) = rule["from"], rule["ports"]
+    assert ports == tcp(3000)
+    rendered = golden.case("dashboards-external").rendered
+    (job,) = (made for made in rendered.manifests if Ref.of(made) == provision_job(*_told("dashboards-external")))
+    assert peer["podSelector"]["matchLabels"].items() <= job["spec"]["template"]["metadata"]["labels"].items()
+    assert rendered.withheld == {Ref(objects.INGRESS, "dashboards-external", "shop-metabase")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulse_operator.render.dsn import place, secured
+from pulse_operator.render.dsn import jdbc, lacking, parts, place, secured
 from pulse_operator.render.quantity import canonical
 
 CA = "/etc/pulse/credentials/postgres-ca.crt"
@@ -87,3 +87,42 @@ def test_who_asks_does_not_change_the_place(one: str, other: str) -> None:
 )
 def test_another_database_is_another_place(one: str, other: str) -> None:
     assert place(one) != place(other)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "url"),
+    [
+        ("postgresql://u:p%40%2Fs@h/d", "h:5432/d"),
+        ("postgres://u:p%40%2Fs@h:6432/d?sslmode=require&connect_timeout=3", "h:6432/d?sslmode=require"),
+        ("postgresql://u:p%40%2Fs@[::1]:6432/d", "[::1]:6432/d"),
+        ("postgresql://u:p%40%2Fs@[::1]/d", "[::1]:5432/d"),
+        (f"host=h user=u dbname=d password='p@/s' sslrootcert={CA}", f"h:5432/d?sslrootcert={CA}"),
+        (r"host=h port=1 user=u dbname='d e' password=p@/s", "h:1/d%20e"),
+    ],
+)
+def test_java_asks_the_same_place_as_the_same_user(dsn: str, url: str) -> None:
+    made = jdbc(dsn)
+    assert made.url == f"jdbc:postgresql://{url}"
+    assert (made.user, made.password) == ("u", "p@/s")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "lacks"),
+    [
+        ("postgresql://u:p@h/d", ""),
+        ("postgresql://u:p@h/", "dbname"),
+        ("postgresql://u:p@/d", "host"),
+        ("postgresql://:p@h/d", "user"),
+        ("postgresql://u@h/d", "password"),
+        ("host=h user=u dbname=d", "password"),
+        ("service=shop", "host"),
+        ("", "host"),
+        (r"host=h user=u dbname=d password='it\'s'", ""),
+    ],
+)
+def test_what_a_connection_string_does_not_say_is_named(dsn: str, lacks: str) -> None:
+    assert lacking(parts(dsn)) == lacks
+
+
+def test_quotes_and_backslashes_are_read_as_libpq_reads_them() -> None:
+    assert parts(r"password='it\'s \\ so' host=a\ b".replace(r"a\ b", "ab"))["password"] == r"it's \ so"

@@ -20,8 +20,10 @@ from pulse.facts import DatabaseAccess, KafkaAccess
 from pulse.settings import (
     CollectorSettings,
     ConsumerSettings,
+    DashboardSettings,
     KafkaSettings,
     MaintainSettings,
+    MetabaseSettings,
     MigrateSettings,
     SimulatorSettings,
     TransformSettings,
@@ -32,8 +34,10 @@ DIRECTORY = "/etc/pulse/credentials"
 READERS: dict[str, type[Settings]] = {
     "collector": CollectorSettings,
     "consumer": ConsumerSettings,
+    "dashboards": DashboardSettings,
     "maintain": MaintainSettings,
     "migrate": MigrateSettings,
+    "provision": MetabaseSettings,
     "simulator": SimulatorSettings,
     "transform": TransformSettings,
 }
@@ -72,7 +76,9 @@ def told(case: Golden) -> Iterator[Told]:
             for item in secret["items"]
         }
         env = {one["name"]: _value(one, secrets) for one in container["env"]}
-        yield Told(container["name"], READERS[container["name"]].from_env(env), mounted)
+        reader = READERS.get(container["name"])
+        # Metabase has variables of its own.
+        yield Told(container["name"], reader.from_env(env) if reader else env, mounted)
 
 
 def _value(variable: Manifest, secrets: dict[str, dict[str, str]]) -> str:
@@ -116,6 +122,43 @@ def check_consumer(case: Golden, found: Told) -> None:
     else:
         assert (made.topics.events, made.topics.dlq) == (f"{name}-events", f"{name}-dlq")
         assert made.group_protocol == "consumer"
+
+
+def check_dashboards(case: Golden, found: Told) -> None:
+    made, live = found.settings, case.spec.dashboard.live
+    check_kafka(found, case.facts.kafka["lag"])
+    reader = case.facts.databases["reader"]
+    assert made.database.dsn.startswith(reader.dsn)
+    assert found.files[f"{DIRECTORY}/postgres-ca.crt"] == reader.ca
+    assert made.topics.group == f"{case.identity.name}-consumer"
+    assert (made.auth, made.base_path) == (live.auth, live.base_path)
+    assert made.token == (case.facts.dashboards.keys.token if live.auth == "token" else "")
+    assert (made.port, made.health_port) == (8088, 8080)
+    assert made.host == "0.0.0.0"  # noqa: S104 - a pod's own
+
+
+def check_metabase(case: Golden, found: Told) -> None:
+    env, facts = found.settings, case.facts.dashboards
+    assert facts.database
+    assert env["MB_DB_TYPE"] == "postgres"
+    assert env["MB_DB_CONNECTION_URI"] in {
+        "jdbc:postgresql://postgres-rw.dashboards.svc:5432/shop_metabase"
+        f"?sslmode=verify-full&sslrootcert={DIRECTORY}/postgres-ca.crt",
+        f"jdbc:postgresql://db.example.com:6432/metabase?sslmode=require&sslrootcert={DIRECTORY}/postgres-ca.crt",
+    }
+    assert env["MB_DB_PASS"] in ("postgres-password-of-metabase", "given password")
+    assert env["MB_DB_USER"] in ("shop_metabase", "metabase")
+    assert env["MB_ENCRYPTION_SECRET_KEY"] == facts.keys.encryption_key
+    assert found.files[f"{DIRECTORY}/postgres-ca.crt"] == facts.database.ca
+    assert env["MB_SITE_URL"] in ("http://bi.example.com", "https://bi.example.com")
+
+
+def check_provision(case: Golden, found: Told) -> None:
+    made, keys = found.settings, case.facts.dashboards.keys
+    assert made.database.dsn.startswith(case.facts.databases["reader"].dsn)
+    assert (made.email, made.password) == (keys.email, keys.password)
+    assert made.url == f"http://{case.identity.name}-metabase.{case.identity.namespace}.svc"
+    assert (made.pipeline, made.edited) == (case.identity.name, case.spec.dashboard.metabase.edited)
 
 
 def check_migrate(case: Golden, found: Told) -> None:
@@ -171,8 +214,11 @@ def check_transform(case: Golden, found: Told) -> None:
 CHECKS = {
     "collector": check_collector,
     "consumer": check_consumer,
+    "dashboards": check_dashboards,
     "maintain": check_maintain,
+    "metabase": check_metabase,
     "migrate": check_migrate,
+    "provision": check_provision,
     "simulator": check_simulator,
     "transform": check_transform,
 }
@@ -192,6 +238,8 @@ def wanted_containers(case: Golden) -> list[str]:
     if case.facts.migrated:
         wanted += ["transform"] * (2 if case.spec.transform.full_refresh_schedule else 1)
         wanted.append("maintain")
+        wanted += ["dashboards"] if case.spec.dashboard.live.enabled else []
+        wanted += ["metabase", "provision"] if case.spec.dashboard.metabase.enabled else []
     return wanted
 
 
@@ -215,5 +263,8 @@ def test_no_secret_stands_outside_of_a_secret(name: str) -> None:
     }
     for access in facts.kafka.values():
         secrets |= {access.password, access.key}
+    keys = facts.dashboards.keys
+    secrets |= {facts.dashboards.database.dsn, "given password"} if facts.dashboards.database else set()
+    secrets |= {keys.token, keys.password, keys.encryption_key, keys.role_password}
     text = "".join(str(made) for made in case.rendered.manifests if made["kind"] != "Secret")
     assert [secret for secret in sorted(secrets - {""}) if secret in text] == []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import zoneinfo
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse_operator import schedule
-from pulse_operator.schedule import fired_before, zone_known, zone_sentence
+from pulse_operator.schedule import fired_before, longest_gap, zone_known, zone_sentence
 from pulse_operator.timestamps import age, seconds_of, text_of
 
 NOON = seconds_of("2026-03-01T12:10:30Z")  # a Sunday
@@ -101,3 +102,18 @@ def test_without_a_database_of_zones_none_is_called_unknown(monkeypatch: pytest.
     finally:
         zoneinfo.reset_tzpath()
         schedule._zones.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "hours"),
+    [
+        ("*/15 * * * *", "UTC", 0.25),
+        ("@daily", "UTC", 24),
+        ("0 3 * * 1-5", "UTC", 72),
+        ("30 3 * * *", "Europe/Berlin", 24),
+        ("0 0 30 2 *", "UTC", None),
+        ("@daily", "Mars/Phobos", None),
+    ],
+)
+def test_how_long_it_may_be_from_one_firing_to_the_next(expression: str, zone: str, hours: float | None) -> None:
+    assert longest_gap(expression, zone) == (None if hours is None else timedelta(hours=hours))

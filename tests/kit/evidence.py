@@ -16,6 +16,7 @@ from typing import Any
 from kit.crds import checked
 from kit.golden import IMAGES, UID
 from pulse.facts import Images
+from pulse.spec import PipelineSpec
 from pulse_operator import deduce, objects, scaling
 from pulse_operator.conditions import Evidence, conditions
 from pulse_operator.decide import shall_be
@@ -23,7 +24,7 @@ from pulse_operator.dependencies import Found, Missing, Verdict
 from pulse_operator.objects import Identity, Kind, Ref
 from pulse_operator.pipeline import Pipeline, parsed
 from pulse_operator.readings import Reading
-from pulse_operator.render import migration_job, render
+from pulse_operator.render import migration_job, provision_job, render
 from pulse_operator.scaling import PartitionOffsets
 from pulse_operator.seen import Seen
 from pulse_operator.timestamps import seconds_of
@@ -135,9 +136,13 @@ def looked(
 def concluded(ours: Pipeline, seen: Seen, **evidence: Any) -> Evidence:
     """The evidence of what was seen."""
     wanted = wants(ours)
-    facts = deduce.facts(ours, wanted, seen, Images(**IMAGES), deduce.kept_passwords(wanted, seen))
+    kept, keys = deduce.kept_passwords(wanted, seen), deduce.kept_keys(wanted, seen)
+    facts = deduce.facts(ours, wanted, seen, Images(**IMAGES), kept, dashboards=keys)
     job = migration_job(ours.identity, ours.spec, facts) if "owner" in facts.databases else None
-    return Evidence(**{"pipeline": ours, "wants": wanted, "seen": seen, "facts": facts, "migration": job, **evidence})
+    told = provision_job(ours.identity, ours.spec, facts)
+    facts = deduce.with_provisioned(facts, seen, told)
+    given = {"pipeline": ours, "wants": wanted, "seen": seen, "facts": facts, "migration": job, "provision": told}
+    return Evidence(**{**given, **evidence})
 
 
 def migration(spec: Mapping[str, Any] = SPEC) -> Ref:
@@ -153,7 +158,10 @@ def there(ref: Ref, spec: Mapping[str, Any] = SPEC) -> dict[str, Any]:
 
 def secret(ref: Ref, **data: str) -> dict[str, Any]:
     """A Secret with these texts; an underscore in a name stands for the hyphen or dot that Python does not allow."""
-    keys = {key.replace("_crt", ".crt").replace("_key", ".key").replace("_", "-"): value for key, value in data.items()}
+    keys = {
+        key.replace("_hyphen_", "-").replace("_crt", ".crt").replace("_key", ".key").replace("_", "-"): value
+        for key, value in data.items()
+    }
     return {
         **_of(ref),
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in keys.items()},
@@ -170,7 +178,7 @@ def _world(spec: str) -> dict[Ref, Mapping[str, Any]]:
     """What there is once nothing is left to do: the passes of the operator, with everybody else quick and able."""
     ours = pipeline(json.loads(spec))
     wanted = wants(ours)
-    found: dict[Ref, Mapping[str, Any]] = _platform(wanted)
+    found: dict[Ref, Mapping[str, Any]] = _platform(ours.spec, wanted)
     while True:
         seen = Seen(at=AT, objects=found, served=frozenset({objects.DATABASE_ROLE}))
         facts = concluded(ours, seen).facts
@@ -184,7 +192,20 @@ def _world(spec: str) -> dict[Ref, Mapping[str, Any]]:
         found = {**new, **found}
 
 
-def _platform(wanted: Wants) -> dict[Ref, Mapping[str, Any]]:
+def _kept_for_dashboards(spec: PipelineSpec, wanted: Wants, found: dict[Ref, Mapping[str, Any]]) -> None:
+    """The Secrets that the operator makes once."""
+    refs = wanted.dashboards
+    if spec.dashboard.live.enabled:
+        found[refs.token] = secret(refs.token, token=PASSWORD)
+    if spec.dashboard.metabase.enabled:
+        found[refs.keys] = secret(
+            refs.keys, email="pulse@example.com", password=PASSWORD, encryption_hyphen_key=PASSWORD
+        )
+    if spec.dashboard.metabase.enabled and refs.role_secret:
+        found[refs.role_secret] = secret(refs.role_secret, username="shop_metabase", password=PASSWORD)
+
+
+def _platform(spec: PipelineSpec, wanted: Wants) -> dict[Ref, Mapping[str, Any]]:
     """What stands before the pipeline does."""
     found: dict[Ref, Mapping[str, Any]] = {}
     if wanted.kafka and wanted.broker_ca:
@@ -198,12 +219,14 @@ def _platform(wanted: Wants) -> dict[Ref, Mapping[str, Any]]:
         found[wanted.postgres_ca] = secret(wanted.postgres_ca, ca_crt="CA of Postgres")
     for ref in wanted.role_secrets.values():
         found[ref] = secret(ref, username=ref.name, password=PASSWORD)
+    _kept_for_dashboards(spec, wanted, found)
     if wanted.source_secret:
         found[wanted.source_secret] = secret(wanted.source_secret, username="pulse", password=PASSWORD)
     for keys in filter(None, (wanted.own_keys, wanted.supplied_keys)):
         found[keys] = secret(keys, web="key-of-the-pages")
     if wanted.sink_secret:
         dsns = {f"{role}_dsn": f"postgresql://{role}@rds/shop" for role in ("owner", "ingest", "transform", "reader")}
+        dsns["metabase_dsn"] = "postgresql://metabase:secret@rds/metabase"
         found[wanted.sink_secret] = secret(wanted.sink_secret, **dsns)
     return found
 

@@ -8,6 +8,7 @@ step around it.
 
 from pulse.spec.collector import Collector
 from pulse.spec.consumer import Batch, Consumer, Contract, Scaling
+from pulse.spec.dashboard import Dashboard, Live, Metabase
 from pulse.spec.ingress import Annotation, Ingress
 from pulse.spec.part import Amounts, Part, Resources, SecretRef
 from pulse.spec.pipeline import NAME_RULE, PipelineName, PipelineSpec
@@ -25,11 +26,14 @@ __all__ = [
     "Collector",
     "Consumer",
     "Contract",
+    "Dashboard",
     "ExternalSink",
     "ExternalSource",
     "Ingress",
     "KafkaAuth",
+    "Live",
     "Maintenance",
+    "Metabase",
     "Part",
     "PipelineName",
     "PipelineSpec",

@@ -9,6 +9,7 @@ from msgspec import Meta
 from pulse.rules import Rule, has
 from pulse.spec.collector import Collector
 from pulse.spec.consumer import Consumer, Contract
+from pulse.spec.dashboard import Dashboard
 from pulse.spec.part import RESERVED, Part, text
 from pulse.spec.simulator import Simulator
 from pulse.spec.sink import Sink
@@ -42,6 +43,7 @@ class PipelineSpec(Part, frozen=True):
     collector: Annotated[Collector, Meta(description="The collectors, which take events by HTTP.")] = Collector()
     transform: Annotated[Transform, Meta(description="The runs of dbt.")] = Transform()
     maintenance: Annotated[Maintenance, Meta(description="The upkeep of the raw events.")] = Maintenance()
+    dashboard: Annotated[Dashboard, Meta(description="What shows the numbers.")] = Dashboard()
     suspend: Annotated[
         bool,
         Meta(

@@ -22,7 +22,16 @@ class CloudNativePGSink(Part, frozen=True):
         | UnsetType
     ) = UNSET
     pooler: (
-        Annotated[str, text("Pooler for dashboards; not used yet, as there are none.", DNS_LABEL, 63)] | UnsetType
+        Annotated[
+            str,
+            text(
+                "Pooler of this Cluster, in its namespace, that the connections of dashboards go through; without one "
+                "they go to the primary.",
+                DNS_LABEL,
+                63,
+            ),
+        ]
+        | UnsetType
     ) = UNSET
 
 
@@ -33,7 +42,7 @@ class ExternalSink(Part, frozen=True):
         SecretRef,
         Meta(
             description="Secret with a connection string for each role, keys owner-dsn, ingest-dsn, transform-dsn and "
-            "reader-dsn."
+            "reader-dsn; for a Metabase metabase-dsn too, which leads to a database and a role of its own."
         ),
     ]
     role_prefix: Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from pulse import VERSION
-from pulse.facts import ROLES, USERS, DatabaseAccess, Facts, Images, KafkaAccess
+from pulse.facts import ROLES, USERS, DashboardFacts, DashboardKeys, DatabaseAccess, Facts, Images, KafkaAccess
 from pulse_operator.pipeline import Pipeline
 from pulse_operator.render.collector import SENDER
 from pulse_operator.wants import kafka_namespace
@@ -48,6 +48,23 @@ def facts(pipeline: Pipeline, authentication: str, made_of: Images) -> Facts:
         topics_made=True,
         migrated=True,
         optional_kinds=frozenset({"databaseroles", "podmonitors"}),
+        dashboards=DashboardFacts(
+            keys(DashboardKeys()),
+            DatabaseAccess("postgresql://metabase:<password of metabase>@<host>:5432/metabase", ca=_PEM),
+            provisioned=True,
+        ),
+    )
+
+
+def keys(kept: DashboardKeys) -> DashboardKeys:
+    """What the dashboards would get, with what there is already."""
+    return DashboardKeys(
+        token=kept.token or "<token of the page>",
+        email=kept.email or "<email>",
+        password=kept.password or "<password of the administrator>",
+        encryption_key=kept.encryption_key or "<encryption key>",
+        role_password=kept.role_password or "<password of metabase>",
+        opened=kept.opened,
     )
 
 

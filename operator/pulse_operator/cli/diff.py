@@ -25,11 +25,11 @@ from pulse_operator.cli.target import target_of, target_words
 from pulse_operator.decide import shall_be
 from pulse_operator.dependencies import Missing
 from pulse_operator.objects import JOB, Manifest, Ref
-from pulse_operator.observe import Observer
+from pulse_operator.observe import OWN_JOBS, Observer
 from pulse_operator.patches import fingerprint, with_fingerprint
 from pulse_operator.pipeline import parsed
 from pulse_operator.refusals import ApiError, NotFound
-from pulse_operator.render import Rendered, migration_job, render
+from pulse_operator.render import Rendered, migration_job, provision_job, render
 from pulse_operator.scope import images
 from pulse_operator.seen import Seen
 from pulse_operator.wants import Wants
@@ -91,8 +91,14 @@ async def _children(api: Api, raw: Manifest, made_of: Images | None) -> list[Cha
         observer = Observer(api, watches, everywhere=False, clock=time.time)
         wanted, seen = await observer.observe(pipeline)
         facts = deduce.facts(
-            pipeline, wanted, seen, made_of or _running(wanted, seen), deduce.kept_passwords(wanted, seen)
+            pipeline,
+            wanted,
+            seen,
+            made_of or _running(wanted, seen),
+            deduce.kept_passwords(wanted, seen),
+            dashboards=assumed.keys(deduce.kept_keys(wanted, seen)),
         )
+        facts = deduce.with_provisioned(facts, seen, provision_job(pipeline.identity, pipeline.spec, facts))
         if "owner" in facts.databases:
             job = migration_job(pipeline.identity, pipeline.spec, facts)
             facts = replace(facts, migrated=deduce.succeeded(seen, job))
@@ -141,7 +147,7 @@ def _superfluous(watches: Watches, key: tuple[str, str], rendered: Rendered) -> 
     found = [
         ref
         for ref in watches.index.owned_by(*key) - kept
-        if ref.kind in PRUNED and not (ref.kind is JOB and "-migrate-" not in ref.name)
+        if ref.kind in PRUNED and not (ref.kind is JOB and not any(f"-{one}-" in ref.name for one in OWN_JOBS))
     ]
     return sorted(found, key=str)
 

@@ -56,6 +56,9 @@ def told(raw: Mapping[str, Any], advice: str = "") -> str:
     if collector:
         keys = f", write keys in Secret {collector['keysSecret']}" if collector.get("keysSecret") else ""
         lines.append(f"collector   {collector.get('url') or collector.get('service')}{keys}")
+    for name, found in (status.get("dashboard") or {}).items():
+        secret = f", log-in in Secret {found['secret']}" if found.get("secret") else ""
+        lines.append(f"{name.ljust(11)} {found['url']}{secret}")
     if transform.get("lastSuccessTime"):
         lines.append(f"dbt         last good run {transform['lastSuccessTime']}")
     lines.append("")

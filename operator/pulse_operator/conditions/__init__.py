@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pulse_operator.conditions.collector import collector_available
 from pulse_operator.conditions.consumer import consumer_available, lag_known, scaling_limited
 from pulse_operator.conditions.credentials import credentials_ready
+from pulse_operator.conditions.dashboard import dashboard_ready
 from pulse_operator.conditions.database import database_ready, schema_migrated
 from pulse_operator.conditions.evidence import Evidence, combined, refused
 from pulse_operator.conditions.kafka import kafka_ready, topics_ready
 from pulse_operator.conditions.transform import last_failure, last_success, transform_fresh
+from pulse_operator.dashboards import is_dashboards
 from pulse_operator.dependencies import Reason, Status, Verdict
 from pulse_operator.dependencies.verdict import true
 
@@ -20,8 +22,8 @@ ORDER = (
     *("KafkaReady", "TopicsReady", "CredentialsReady", "DatabaseReady", "SchemaMigrated", "ConsumerAvailable"),
     *("LagKnown", "ScalingLimited", "CollectorAvailable", "TransformFresh", "DashboardReady", "Ready"),
 )
-# Says how well it goes, not whether.
-_TELLS_ONLY = frozenset({"ScalingLimited"})
+# Says how well it goes, not whether: events are stored and counted whatever is shown of them.
+_TELLS_ONLY = frozenset({"ScalingLimited", "DashboardReady"})
 # What is only not known yet, such as a first run of dbt that is due in ten minutes, does not make a pipeline unready.
 _MAY_BE_UNKNOWN = frozenset({"TransformFresh"})
 
@@ -42,7 +44,7 @@ def conditions(evidence: Evidence) -> dict[str, Verdict]:
     found["ScalingLimited"] = scaling_limited(evidence)
     found["CollectorAvailable"] = collector_available(evidence, without_kafka)
     found["TransformFresh"] = transform_fresh(evidence, blocker)
-    found["DashboardReady"] = true(Reason.NOT_ENABLED, "No dashboard is asked for.")
+    found["DashboardReady"] = dashboard_ready(evidence, blocker)
     found["Ready"] = _ready(evidence, found)
     return found
 
@@ -55,7 +57,8 @@ def _ready(evidence: Evidence, found: Mapping[str, Verdict]) -> Verdict:
     against = _first_against(found)
     if against is None:
         # A child that no condition speaks of, such as a Service, could not be written.
-        unwritten = next(iter(evidence.refusals.values()), None)
+        name = evidence.pipeline.identity.name
+        unwritten = next((told for ref, told in evidence.refusals.items() if not is_dashboards(ref, name)), None)
         return unwritten or true(Reason.READY, "Events are consumed and the marts are fresh.")
     name, verdict = against
     return Verdict(verdict.status, verdict.reason, f"{name}: {verdict.message}")

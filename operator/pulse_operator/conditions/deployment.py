@@ -12,14 +12,14 @@ from pulse_operator.objects import Ref
 STARTING_SECONDS = 90.0
 
 
-def running(evidence: Evidence, ref: Ref, found: Raw) -> Verdict:
+def running(evidence: Evidence, ref: Ref, found: Raw, starting_seconds: float = STARTING_SECONDS) -> Verdict:
     """Whether at least one of its pods is ready, and whether more should be."""
     wanted, told = found["spec"].get("replicas", 1), status(found)
     ready, updated = told.get("readyReplicas", 0), told.get("updatedReplicas", 0)
     old = max(0, told.get("replicas", 0) - updated)
     stale = told.get("observedGeneration") != found["metadata"].get("generation")
     said = complaint(evidence.seen.pods.get(ref, ()))
-    if not ready and not said and evidence.seen.age(ref) < STARTING_SECONDS:
+    if not ready and not said and evidence.seen.age(ref) < starting_seconds:
         return unknown(Reason.PENDING, f"{ref} is new, and its pods start. Wait for them.")
     if not ready:
         why = said or "none of its pods is ready"

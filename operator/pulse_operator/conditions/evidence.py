@@ -24,6 +24,7 @@ class Evidence:
     seen: Seen
     facts: Facts
     migration: Ref | None = None  # the Job of the schema that these images need
+    provision: Ref | None = None  # the Job that puts the dashboards into Metabase
     refusals: Mapping[Ref, Verdict] = field(default_factory=dict)  # children that could not be written
     reading: Reading | None = None  # None: the broker was not asked yet
     topics: TopicReading | None = None

@@ -6,7 +6,7 @@ Pure. Whether a value is right is for the broker and the database to say; here i
 from __future__ import annotations
 
 from pulse_operator.credentials.collector import write_keys
-from pulse_operator.credentials.database import database_access
+from pulse_operator.credentials.database import database_access, metabase_access
 from pulse_operator.credentials.kafka import kafka_access
 
-__all__ = ["database_access", "kafka_access", "write_keys"]
+__all__ = ["database_access", "kafka_access", "metabase_access", "write_keys"]

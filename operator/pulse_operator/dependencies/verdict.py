@@ -51,6 +51,7 @@ class Reason(Enum):
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
 
     WRITE_KEY_INVALID = "WriteKeyInvalid"
+    CONNECTION_STRING_INVALID = "ConnectionStringInvalid"
 
     HIBERNATED = "Hibernated"
     INITIALIZING = "Initializing"
@@ -103,6 +104,10 @@ class Reason(Enum):
     RUN_FAILED = "RunFailed"
     INVALID_SCHEDULE = "InvalidSchedule"
     INVALID_TIME_ZONE = "InvalidTimeZone"
+
+    PROVISIONING = "Provisioning"
+    PROVISIONING_FAILED = "ProvisioningFailed"
+    KEYS_LOST = "KeysLost"
 
     NOT_ENABLED = "NotEnabled"
     PAUSED = "Paused"

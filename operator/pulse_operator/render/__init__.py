@@ -19,14 +19,18 @@ from pulse_operator.render.consumer import consumers
 from pulse_operator.render.database import databases
 from pulse_operator.render.inputs import Inputs, Wanted
 from pulse_operator.render.maintain import maintenance
+from pulse_operator.render.metabase import metabases
 from pulse_operator.render.migrate import job_ref, migration
 from pulse_operator.render.monitors import monitors
 from pulse_operator.render.network import policies
+from pulse_operator.render.page import pages
+from pulse_operator.render.provision import job_ref as provision_ref
+from pulse_operator.render.provision import provisions
 from pulse_operator.render.simulator import simulators
 from pulse_operator.render.topics import kafka_topics
 from pulse_operator.render.transform import transforms
 
-__all__ = ["Rendered", "migration_job", "render"]
+__all__ = ["Rendered", "migration_job", "provision_job", "render"]
 
 # In this order they are applied: what others stand on comes first, and a pod only after the policy that guards it.
 _PARTS = (
@@ -41,6 +45,7 @@ _PARTS = (
         transforms,
         maintenance,
     ),
+    *(pages, metabases, provisions),
 )
 
 
@@ -65,6 +70,11 @@ def render(identity: Identity, spec: PipelineSpec, facts: Facts, decision: Decis
 def migration_job(identity: Identity, spec: PipelineSpec, facts: Facts) -> Ref:
     """The Job whose success means that the database has the schema that these images need."""
     return job_ref(Inputs(identity, spec, facts, Decision(0)))
+
+
+def provision_job(identity: Identity, spec: PipelineSpec, facts: Facts) -> Ref | None:
+    """The Job whose success means that Metabase has the dashboards; None where none is wanted or can be named yet."""
+    return provision_ref(Inputs(identity, spec, facts, Decision(0)))
 
 
 def _sorted(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 
 from pulse.facts import ROLES, Role
@@ -28,7 +30,7 @@ def databases(inputs: Inputs) -> list[Wanted]:
         "cluster": {"name": sink.cluster},
         "name": sink.database or inputs.name,
         "owner": database_roles(prefix(inputs)).owner,
-        "databaseReclaimPolicy": _reclaim(inputs),
+        "databaseReclaimPolicy": reclaim(inputs),
     }
     return [*roles, lasting(inputs, Ref(DATABASE, namespace, inputs.name), COMPONENT, spec=spec)]
 
@@ -40,27 +42,37 @@ def prefix(inputs: Inputs) -> str:
 
 
 def _role(inputs: Inputs, namespace: str, cluster: str, role: Role) -> list[Wanted]:
-    """A role and its password.
+    roles = database_roles(prefix(inputs))
+    name: str = getattr(roles, role)
+    # The migration lets readers see what transform will make, and only a member of transform may say that.
+    member = [roles.transform] if role == "owner" else []
+    secret, ref = role_refs(inputs.name, namespace, role)
+    return login(inputs, cluster, secret, ref, name, inputs.facts.passwords.get(role, ""), member)
+
+
+def role_refs(pipeline: str, namespace: str, role: str) -> tuple[Ref, Ref]:
+    """The Secret with the password of a role, and its DatabaseRole."""
+    return Ref(SECRET, namespace, f"{pipeline}-db-{role}"), Ref(DATABASE_ROLE, namespace, f"{pipeline}-{role}")
+
+
+def login(
+    inputs: Inputs, cluster: str, secret: Ref, ref: Ref, name: str, password: str, member: Sequence[str] = ()
+) -> list[Wanted]:
+    """A role that logs in, and its password.
 
     Both are withheld where CloudNativePG does not serve roles: a person makes them, and supplies their Secrets.
     """
-    secret = Ref(SECRET, namespace, f"{inputs.name}-db-{role}")
-    ref = Ref(DATABASE_ROLE, namespace, f"{inputs.name}-{role}")
-    password = inputs.facts.passwords.get(role)
-    if password is None or DATABASE_ROLE.plural not in inputs.facts.optional_kinds:
+    if not password or DATABASE_ROLE.plural not in inputs.facts.optional_kinds:
         return [secret, ref]
-    roles = database_roles(prefix(inputs))
-    name: str = getattr(roles, role)
     spec: Manifest = {
         "cluster": {"name": cluster},
         "name": name,
         "login": True,
         "passwordSecret": {"name": secret.name},
-        "databaseRoleReclaimPolicy": _reclaim(inputs),
+        "databaseRoleReclaimPolicy": reclaim(inputs),
     }
-    if role == "owner":
-        # The migration lets readers see what transform will make, and only a member of transform may say that.
-        spec["inRoles"] = [roles.transform]
+    if member:
+        spec["inRoles"] = list(member)
     data = encoded({"username": name, "password": password})
     return [
         lasting(inputs, secret, COMPONENT, _RELOAD, type="kubernetes.io/basic-auth", data=data),
@@ -68,5 +80,6 @@ def _role(inputs: Inputs, namespace: str, cluster: str, role: Role) -> list[Want
     ]
 
 
-def _reclaim(inputs: Inputs) -> str:
+def reclaim(inputs: Inputs) -> str:
+    """What becomes in Postgres of a database or a role whose object is deleted."""
     return "delete" if inputs.spec.deletion_policy == "Delete" else "retain"

@@ -1,7 +1,8 @@
-"""What tells Prometheus to look at consumers and collectors, where its operator is installed. Pure."""
+"""What tells Prometheus to look at consumers, collectors and the live page, where its operator is installed. Pure."""
 
 from __future__ import annotations
 
+from pulse_operator.dashboards import PAGE
 from pulse_operator.objects import POD_MONITOR, Manifest
 from pulse_operator.render import collector, consumer
 from pulse_operator.render.inputs import Inputs, Wanted, selector, workload
@@ -12,7 +13,8 @@ def monitors(inputs: Inputs) -> list[Wanted]:
     """A PodMonitor for each, if the kind is served."""
     if POD_MONITOR.plural not in inputs.facts.optional_kinds:
         return []
-    watched = [consumer.COMPONENT, *([collector.COMPONENT] if inputs.spec.collector.enabled else [])]
+    optional = {collector.COMPONENT: inputs.spec.collector.enabled, PAGE: inputs.spec.dashboard.live.enabled}
+    watched = [consumer.COMPONENT, *(component for component, enabled in optional.items() if enabled)]
     return [_monitor(inputs, component) for component in watched]
 
 

@@ -18,7 +18,6 @@ from pulse_operator.render.quantity import canonical
 USER_ID = 65532
 # Of probes and metrics, in every container that runs for long and says how it is.
 HEALTH_PORT, HEALTH_PORT_NAME = 8080, "health"
-_SCRATCH_SIZE = "256Mi"
 _READABLE = 0o444
 
 
@@ -32,6 +31,7 @@ class Container:
     told: Environment
     resources: Resources
     grace_seconds: int = 30
+    scratch: str = "256Mi"  # what it may write to /tmp
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -54,7 +54,7 @@ def template(inputs: Inputs, runs: Container, restart: str, annotations: dict[st
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(inputs, runs)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": _SCRATCH_SIZE}}, *_credentials(runs.told)],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": runs.scratch}}, *_credentials(runs.told)],
     }
     if images.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in images.pull_secrets]
@@ -100,7 +100,6 @@ def _container(inputs: Inputs, runs: Container) -> Manifest:
         "name": runs.component,
         "image": runs.image,
         "imagePullPolicy": inputs.facts.images.pull_policy,
-        "command": list(runs.command),
         "env": runs.told.variables,
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -111,6 +110,8 @@ def _container(inputs: Inputs, runs: Container) -> Manifest:
         "volumeMounts": mounts,
         **runs.more,
     }
+    if runs.command:  # without one the image's own
+        made["command"] = list(runs.command)
     wanted = _resources(runs.resources)
     if wanted:
         made["resources"] = wanted
