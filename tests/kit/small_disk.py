@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 import psycopg
 
 from pulse_local.services import system_user
+
+
+_ATTEMPTS = 20
 
 
 def impossible() -> str:
@@ -42,11 +46,20 @@ class SmallDisk:
         self._move_events(self._space)
 
     def fill(self, left_bytes: int) -> None:
-        """Takes all of its space but so much."""
-        free = os.statvfs(self._mount)
-        size = free.f_bavail * free.f_frsize - left_bytes
+        """Takes all of its space but so much. OSError if others take it faster than it can be looked at."""
         with (self._mount / "ballast").open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            for attempts_left in reversed(range(_ATTEMPTS)):
+                free = os.statvfs(self._mount)
+                size = free.f_bavail * free.f_frsize - left_bytes
+                try:
+                    os.posix_fallocate(file.fileno(), 0, max(size, 1))
+                except OSError as failed:
+                    # The server wrote meanwhile; what was taken in vain is given back before the next look.
+                    if failed.errno != errno.ENOSPC or not attempts_left:
+                        raise
+                    file.truncate(0)
+                else:
+                    return
 
     def make_room(self) -> None:
         """Gives the space back that `fill` took."""
