@@ -13,7 +13,6 @@ import psycopg
 
 from pulse_local.services import system_user
 
-
 _ATTEMPTS = 20
 
 
