@@ -17,7 +17,7 @@ from pulse_local.ports import HOST
 
 pytestmark = pytest.mark.integration
 
-DESCRIPTION = Path(__file__).parents[2] / "docs" / "reference" / "collector.openapi.json"
+DESCRIPTION = Path(__file__).parents[3] / "docs" / "reference" / "collector.openapi.json"
 
 # What the description cannot say: an event that breaks the contract is rejected inside of a 202, and whether keys are
 # asked for is a setting.
