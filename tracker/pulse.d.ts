@@ -12,6 +12,8 @@ export interface Options {
   cookieless?: boolean | "denied";
   /** Domain of the cookie, to know a visitor again on sub-domains. */
   cookieDomain?: string;
+  /** true: the collector sets the cookie too (its PULSE_COLLECTOR_COOKIE is `readable`), so that no browser shortens its life. */
+  collectorCookie?: boolean;
   /** Share of visitors whose events are sent, from 0 to 1. */
   sampleRate?: number;
   /** false: `page` is not called for the first page. */

@@ -1,6 +1,5 @@
 // Pulse tracker, Apache-2.0. One file, no build: what is served is what is read here.
-// Promises: nothing is thrown into the page; an event keeps its id, so that sending it twice stores it once;
-// an event leaves the queue when the collector has answered for it, never before.
+// README.md has what it promises.
 
 const STEPS = ["page_view", "product_view", "add_to_cart", "checkout", "payment"];
 const METADATA = ["product_id", "category", "search_query"];
@@ -33,8 +32,9 @@ export function share(text) {
 /** A tracker for this page. `env` is the window. */
 export function tracker(options = {}, env = globalThis) {
   const { document, navigator, location, history } = env;
-  const { endpoint = "", key, cookieless, sampleRate = 1 } = options;
-  const url = `${endpoint}/v1/events${key ? "?key=" + encodeURIComponent(key) : ""}`;
+  const { endpoint = "", key, cookieless, collectorCookie, sampleRate = 1 } = options;
+  const asks = () => collectorCookie && stored();
+  const url = () => `${endpoint}/v1/events?key=${encodeURIComponent(key || "")}${asks() ? "&cookie=1" : ""}`;
   const now = () => env.Date.now();
   const tick = () => env.performance.now(); // a clock that nobody sets
   const id = () => uuid7(now(), (bytes) => env.crypto.getRandomValues(bytes));
@@ -98,7 +98,7 @@ export function tracker(options = {}, env = globalThis) {
     const found = (stored() && cookieValue()) || get("anonymous") || id();
     if (memory.anonymous !== found) {
       set("anonymous", found);
-      if (stored()) cookie(found, YEAR);
+      if (stored() && !(collectorCookie && cookieValue() === found)) cookie(found, YEAR);
     }
     return found;
   }
@@ -209,14 +209,15 @@ export function tracker(options = {}, env = globalThis) {
     let status = 0, retryAfter = 0;
     sending = count;
     try {
-      const answer = await env.fetch(url, {
-        method: "POST", body, headers: { "Content-Type": "text/plain" }, credentials: "omit", keepalive: true,
-        signal: abort.signal,
+      const answer = await env.fetch(url(), {
+        method: "POST", body, headers: { "Content-Type": "text/plain" }, credentials: asks() ? "include" : "omit",
+        keepalive: true, signal: abort.signal,
       });
       status = answer.status;
       retryAfter = Number(answer.headers.get("Retry-After")) * 1_000 || 0;
     } catch { /* no network, or no answer in time */ }
     env.clearTimeout(tooLong);
+    if (collectorCookie && !asks()) cookie("", 0); // they said no while it was on its way
     sending = 0;
     if (status === 413 && count > 1) return send(Math.ceil(count / 2));
     if (status < 200 || status >= 500 || TAKES_AGAIN.includes(status)) {
@@ -240,7 +241,7 @@ export function tracker(options = {}, env = globalThis) {
     left = 1;
     const rest = queue.slice(sending);
     if (rest.length && navigator.onLine !== false) {
-      navigator.sendBeacon?.(url, new env.Blob([batch(rest, QUEUE)[1]], { type: "text/plain" }));
+      navigator.sendBeacon?.(url(), new env.Blob([batch(rest, QUEUE)[1]], { type: "text/plain" }));
     }
     keep(true);
   }

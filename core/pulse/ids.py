@@ -25,6 +25,13 @@ def formatted(event_id: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def uuid7(milliseconds: int, random_10_bytes: bytes) -> bytes:
+    """A UUIDv7 of this time and this chance."""
+    tail = random_10_bytes
+    lead = milliseconds.to_bytes(6, "big")
+    return lead + bytes([0x70 | tail[0] & 0x0F, tail[1], 0x80 | tail[2] & 0x3F]) + tail[3:]
+
+
 def derived(milliseconds: int, *parts: bytes) -> bytes:
     """A UUIDv8 that is the same whenever it is derived from the same parts.
 

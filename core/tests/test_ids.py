@@ -63,3 +63,10 @@ def test_a_derived_id_is_the_same_in_every_version() -> None:
 
 def test_parts_that_join_to_the_same_bytes_give_different_ids() -> None:
     assert ids.derived(1, b"ab", b"c") != ids.derived(1, b"a", b"bc")
+
+
+@given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
+def test_a_new_id_is_a_uuid_of_version_7_with_the_time_in_front(milliseconds: int, chance: bytes) -> None:
+    made = uuid.UUID(bytes=ids.uuid7(milliseconds, chance))
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert made.int >> 80 == milliseconds

@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import subprocess
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,43 +140,6 @@ def in_topic(pipeline: Pipeline) -> list[Message[bytes, bytes]]:
 def ids_of(records: Iterable[Message[bytes, bytes]]) -> list[str]:
     """The event_id of each record."""
     return [json.loads(record.value() or b"null")["event_id"] for record in records]
-
-
-class Load:
-    """Threads that post small batches, each again and again until it is answered with 202 or told to end."""
-
-    def __init__(self, running: Running, threads: int = 4, batch: int = 5) -> None:
-        self._running, self._batch = running, batch
-        self._stop = threading.Event()
-        self.acknowledged: list[str] = []
-        self.statuses: set[int] = set()
-        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(threads)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self, thread: int) -> None:
-        number = thread * 10_000_000
-        connection = self._running.connection()
-        events: list[dict[str, Any]] = []
-        while not self._stop.is_set():
-            events = events or [event(number + place) for place in range(self._batch)]
-            try:
-                reply = asked(connection, "POST", EVENTS, json.dumps({"batch": events}).encode(), JSON)
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                time.sleep(0.01)
-                continue
-            self.statuses.add(reply.status)
-            if reply.status == 202:
-                self.acknowledged += [one["event_id"] for one in events]
-                number, events = number + self._batch, []
-        connection.close()
-
-    def end(self) -> None:
-        """Nothing is sent any more once it returns."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def refusal(reply: Reply, code: str) -> None:

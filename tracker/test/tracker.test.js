@@ -343,6 +343,48 @@ test("without cookies by choice nothing is kept, and a visitor lasts as long as 
   }
 });
 
+test("the collector is asked for the cookie only by who agreed, and what it set is left as it is", async () => {
+  const asks = { ...QUIET, key: "k", collectorCookie: true };
+  const [browser, pulse] = opened(asks);
+  pulse.track("a");
+  await browser.pass(5_000);
+  const [first] = browser.requests;
+  assert.deepEqual([first.url, first.init.credentials], ["https://c.example/v1/events?key=k&cookie=1", "include"]);
+  browser.lastCookie = "that of the collector";
+  const [next, two] = opened(asks, { shared: browser.shared });
+  two.track("b");
+  next.happen("pagehide");
+  assert.equal(next.lastCookie, undefined, "a script would shorten its life");
+  assert.match(next.beacons[0].url, /&cookie=1$/);
+  for (const [options, words] of [
+    [{}, {}],
+    [{ ...asks, cookieless: true }, {}],
+    [{ ...asks, consent: "denied", cookieless: "denied" }, {}],
+    [{ ...asks, cookieless: "denied" }, { signal: "1" }],
+  ]) {
+    const other = new Browser();
+    other.env.navigator.doNotTrack = words.signal;
+    tracker({ endpoint: "https://c.example", ...QUIET, ...options }, other.env).track("a");
+    await other.pass(5_000);
+    assert.equal(other.requests[0].init.credentials, "omit");
+    assert.ok(!other.requests[0].url.includes("cookie"));
+  }
+});
+
+test("a cookie that the collector sets while somebody says no is removed again", async () => {
+  const [browser, pulse] = opened({ ...QUIET, collectorCookie: true });
+  const answer = browser.env.fetch;
+  browser.env.fetch = async (...words) => {
+    pulse.optOut();
+    const found = await answer(...words);
+    browser.shared.jar.pulse_id = browser.requests[0].body.batch[0].anonymous_id;
+    return found;
+  };
+  pulse.track("a");
+  await browser.pass(5_000);
+  assert.deepEqual(browser.shared.jar, {});
+});
+
 test("a sample is of visitors, not of events, and says its rate", async () => {
   const shares = Array.from({ length: 2_000 }, (_, i) => share(`visitor-${i}`));
   assert.ok(Math.abs(shares.filter((one) => one < 0.1).length - 200) < 60);

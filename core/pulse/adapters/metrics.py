@@ -135,14 +135,23 @@ PIPELINE_REPLICAS = Gauge(
 )
 COLLECTOR_REQUESTS = Counter(
     "pulse_collector_requests",
-    "Requests answered, by code: ok, or why the request was refused as a whole.",
+    "Requests answered, by code: ok, opted_out (a pixel of a visitor whose browser says no: nothing was stored), or "
+    "why the request was refused as a whole.",
     ["code"],
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_CONNECTIONS_REFUSED = Counter(
+    "pulse_collector_connections_refused",
+    "What never became a request, by reason: not_http or head_too_long (400), head_too_slow (hung up on), "
+    "too_many_connections (503).",
+    ["reason"],
     registry=COLLECTOR_REGISTRY,
 )
 COLLECTOR_EVENTS = Counter(
     "pulse_collector_events",
-    "Events of requests that Kafka has stored, by the name of the write key and by outcome: accepted, rejected (stored "
-    "as what becomes a dead letter) or unrecorded (rejected, and too many or too large to be stored).",
+    "Events of requests that Kafka, or the buffer on the disk, has stored, by the name of the write key and by "
+    "outcome: accepted, rejected (stored as what becomes a dead letter) or unrecorded (rejected, and too many or too "
+    "large to be stored).",
     ["key", "outcome"],
     registry=COLLECTOR_REGISTRY,
 )
@@ -159,6 +168,21 @@ COLLECTOR_REQUEST_SECONDS = Histogram(
     "pulse_collector_request_seconds",
     "Time from a request's head to its answer, with the reading of its body and Kafka's acknowledgement.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_BUFFERED = Counter(
+    "pulse_collector_buffered_records",
+    "Records that went over the buffer on the disk, by what became of them: written, drained into Kafka, or refused, "
+    "as the topic takes none of their size, and kept beside.",
+    ["outcome"],
+    registry=COLLECTOR_REGISTRY,
+)
+COLLECTOR_BUFFER_BYTES = Gauge(
+    "pulse_collector_buffer_bytes", "Bytes that wait in the buffer on the disk.", registry=COLLECTOR_REGISTRY
+)
+COLLECTOR_BUFFER_CUT = Counter(
+    "pulse_collector_buffer_cut_bytes",
+    "Bytes at the ends of buffer files that were no whole record, as a write was cut off, and were left out.",
     registry=COLLECTOR_REGISTRY,
 )
 COLLECTOR_KAFKA_UP = Gauge(

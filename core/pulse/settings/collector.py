@@ -50,6 +50,19 @@ class CollectorSettings(Settings):
         minimum=0,
         maximum=10,
     )
+    cookie: str = setting(
+        "PULSE_COLLECTOR_COOKIE",
+        "The cookie that knows visitors again, set for pages that ask for it: none, readable by the tracker, or "
+        "http-only, for pages that have the pixel alone.",
+        "none",
+        choices=("none", "readable", "http-only"),
+    )
+    cookie_domain: str = setting(
+        "PULSE_COLLECTOR_COOKIE_DOMAIN",
+        "Domain of that cookie: what the names of the pages and of the collector have in common. Empty: the "
+        "collector's own name.",
+        "",
+    )
     request_bytes: int = setting(
         "PULSE_COLLECTOR_REQUEST_BYTES",
         "Longest body of a request.",
@@ -105,6 +118,18 @@ class CollectorSettings(Settings):
         timedelta(seconds=10),
         minimum=0.1,
         maximum=300,
+    )
+    buffer_directory: str = setting(
+        "PULSE_COLLECTOR_BUFFER_DIRECTORY",
+        "Directory, of this process alone and on a disk that outlives it, where events wait while Kafka is away; empty "
+        "keeps none, and requests get 503 meanwhile.",
+        "",
+    )
+    buffer_bytes: int = setting(
+        "PULSE_COLLECTOR_BUFFER_BYTES",
+        "Most bytes that wait there; beyond it requests get 503.",
+        1024 * 1024 * 1024,
+        minimum=1024 * 1024,
     )
     stop_delay: timedelta = setting(
         "PULSE_COLLECTOR_STOP_DELAY",

@@ -7,7 +7,7 @@ collector fills in who acted, sets the client's clock right and says what it kno
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -16,7 +16,7 @@ import msgspec
 
 from pulse.documents import Document, decoded_by
 from pulse.errors import Rejection
-from pulse.events import EARLIEST_US, EventDecoder, microseconds
+from pulse.events import EARLIEST_US, EventDecoder
 from pulse.fingerprint import COLLECTOR_CONTEXT
 from pulse_collector.agents import agent
 from pulse_collector.bots import bot_reason
@@ -28,7 +28,8 @@ MOST_AGENT_CHARACTERS = 1_000
 EVENT_TOO_LARGE = "event_too_large"
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_TRUE = b"true"
+_EARLIEST, _NOTHING = _EPOCH + dt.timedelta(microseconds=EARLIEST_US), dt.timedelta(0)
+_TRUE, _GRANTED = b"true", b'"granted"'
 
 
 class Submitted(Document, forbid_unknown_fields=True, omit_defaults=True, gc=False, kw_only=True):
@@ -48,11 +49,15 @@ class Client:
 
 
 class Accepted(NamedTuple):
-    """A record for the events topic, and why it is flagged as a bot's, if it is."""
+    """A record for the events topic, and why it is flagged as a bot's, if it is.
+
+    `visitor` is the anonymous one, if there is one who has not said no.
+    """
 
     key: bytes
     value: bytes
     bot_reason: str | None
+    visitor: str | None
 
 
 class Rejected(NamedTuple):
@@ -88,15 +93,18 @@ _encode = msgspec.json.Encoder().encode
 class Acceptance:
     """Sorts events by the contract of one pipeline."""
 
-    def __init__(self, *, event_bytes: int, custom_events: bool = True) -> None:
-        self._event_bytes = event_bytes
+    def __init__(
+        self, *, event_bytes: int, custom_events: bool = True, new_id: Callable[[int], str] | None = None
+    ) -> None:
+        """`new_id` makes ids, from our clock, for events that have none; without it the consumer derives them."""
+        self._event_bytes, self._new_id = event_bytes, new_id
         self._decoder = EventDecoder(custom_events=custom_events)
 
     def sorted(self, events: Iterable[bytes], sent_at: dt.datetime | None, received_us: int, client: Client) -> Sorted:
         """What becomes of each event. `sent_at` is the sender's clock for all of them, `received_us` ours."""
         accepted: list[Accepted] = []
         rejected: list[Rejected] = []
-        received = _moment(received_us)
+        received = _EPOCH + dt.timedelta(microseconds=received_us)
         known = _known_of(client)
         for place, raw in enumerate(events):
             try:
@@ -122,8 +130,10 @@ class Acceptance:
         event.sent_at = None
         event.received_at = received
         if sent is not None:
-            event.timestamp = _corrected(created, sent, received_us)
+            event.timestamp = _corrected(created, sent, received)
         judged = self._decoder.judged(event, raw, None)
+        if self._new_id is not None and event.event_id is None:
+            event.event_id = self._new_id(received_us)
         context, properties = _opened(event.properties, judged.properties)
         fields, reason = _known_in(context, client, known) if context else known
         context.update(fields)
@@ -132,7 +142,9 @@ class Acceptance:
             context["sent_at"] = msgspec.Raw(_encode(sent))
         properties["context"] = msgspec.Raw(_encode(context))
         event.properties = msgspec.Raw(_encode(properties))
-        return Accepted(user_id.encode(), _encode(event), reason)
+        consent = context.get("consent")
+        visitor = event.anonymous_id if consent is None or bytes(consent) == _GRANTED else None
+        return Accepted(user_id.encode(), _encode(event), reason, visitor)
 
 
 def _identity(event: Submitted) -> str:
@@ -146,21 +158,27 @@ def _identity(event: Submitted) -> str:
     return event.anonymous_id
 
 
-def _corrected(created: dt.datetime, sent: dt.datetime, received_us: int) -> dt.datetime:
+def _corrected(created: dt.datetime, sent: dt.datetime, received: dt.datetime) -> dt.datetime:
     """When it happened by our clock: as long before the arrival as the client's own clock says that it waited.
 
     A wrong clock is wrong by the same at both ends, so that only the wait remains. An event that was sent before it
     was made, as its clock was set back between, happened when it arrived.
     """
-    waited_us = max(0, microseconds(sent) - microseconds(created))
-    corrected_us = received_us - waited_us
-    if corrected_us < EARLIEST_US:
+    waited = _in_utc(sent) - _in_utc(created)
+    if waited <= _NOTHING:
+        return received
+    try:
+        corrected = received - waited
+    except OverflowError:
+        corrected = _EPOCH
+    if corrected < _EARLIEST:
         raise Rejection("timestamp_out_of_range", "before 2000-01-01 or over 24 h after the arrival", "timestamp")
-    return _moment(corrected_us)
+    return corrected
 
 
-def _moment(us: int) -> dt.datetime:
-    return _EPOCH + dt.timedelta(microseconds=us)
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    """A time without a zone is UTC."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
 
 
 def _opened(

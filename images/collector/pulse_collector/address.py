@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _V4_BITS, _V6_BITS = 24, 48
@@ -18,6 +19,7 @@ def client_address(peer: str, forwarded_for: str, proxies: int) -> str:
     return hops[max(0, len(hops) - proxies)] if hops else peer
 
 
+@lru_cache(maxsize=4_096)
 def truncated(address: str) -> str:
     """The address without the part that tells one household from the next: IPv4 to /24, IPv6 to /48, else ""."""
     try:

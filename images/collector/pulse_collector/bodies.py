@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from pulse_collector.refusals import Refused
@@ -25,9 +24,8 @@ class Bodies:
         self._request_bytes, self._held_bytes, self._seconds = request_bytes, held_bytes, seconds
         self._held = 0
 
-    @asynccontextmanager
-    async def whole(self, receive: Receive, announced: int) -> AsyncIterator[bytes]:
-        """The body of one request, which counts as held until the block is left. Refused or Left if there is none.
+    async def whole(self, receive: Receive, announced: int) -> bytes:
+        """The body of one request, which counts as held until it is `done`. Refused or Left if there is none.
 
         `announced` is what its head says of its length, 0 where it says nothing.
         """
@@ -35,14 +33,19 @@ class Bodies:
             raise Refused("request_too_large")
         body = bytearray()
         try:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await self._read(body, receive)
-            except TimeoutError:
-                raise Refused("body_too_slow") from None
-            yield bytes(body)
-        finally:
-            self._held -= len(body)
+            async with asyncio.timeout(self._seconds):
+                await self._read(body, receive)
+        except TimeoutError:
+            self.done(body)
+            raise Refused("body_too_slow") from None
+        except BaseException:
+            self.done(body)
+            raise
+        return bytes(body)
+
+    def done(self, body: bytes | bytearray) -> None:
+        """Nobody needs it any more."""
+        self._held -= len(body)
 
     async def _read(self, body: bytearray, receive: Receive) -> None:
         more = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,10 +18,10 @@ from pulse_collector.accept import Acceptance, Client, Rejected, Sorted
 from pulse_collector.access import Access
 from pulse_collector.address import truncated
 from pulse_collector.counting import Counts
-from pulse_collector.delivery import Record
 from pulse_collector.envelope import Envelope, opened
 from pulse_collector.rate import Buckets
 from pulse_collector.refusals import Refused
+from pulse_collector.stores import BufferFull, Headers, Record, Stores
 from pulse_collector.unpack import unpacked
 
 REJECT_CODE, REJECT_FIELD = "pulse.reject.code", "pulse.reject.field"
@@ -29,14 +29,6 @@ REJECT_CODE, REJECT_FIELD = "pulse.reject.code", "pulse.reject.field"
 # What a request that is refused as a whole costs its sender, in events; a rejected event costs two.
 JUNK_COST = 10
 AWAY_RETRY_SECONDS = 5.0
-
-
-class Stores(Protocol):
-    """Where records go; see `delivery.Delivery`."""
-
-    @property
-    def problem(self) -> str | None: ...
-    async def deliver(self, records: list[Record]) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +57,13 @@ class Outcome(msgspec.Struct, omit_defaults=True):
     unrecorded: int = 0
 
 
+class Stored(NamedTuple):
+    """What became of a request, and whose it was last: the anonymous visitor, if there is one who has not said no."""
+
+    outcome: Outcome
+    visitor: str | None
+
+
 class Collecting:
     """Made once; its methods are called for each request."""
 
@@ -89,7 +88,7 @@ class Collecting:
         Where no keys are asked for, every network has an account of its own.
         """
         name = self._access.name_of(key)
-        network = truncated(address)
+        network = truncated(address) if self._limits.keep_addresses or not self._access.names else ""
         account = name if self._access.names else network
         wait = self._events_rate.wait_seconds(account, self._monotonic())
         if wait:
@@ -98,7 +97,7 @@ class Collecting:
             client = replace(client, ip=network)
         return Sender(name, account, client)
 
-    async def body(self, sender: Sender, body: bytes, *, packed: bool) -> Outcome:
+    async def body(self, sender: Sender, body: bytes, *, packed: bool) -> Stored:
         """Stores the events of a body. Refused if there is nothing in it to sort, or if Kafka does not store them."""
         try:
             plain = unpacked(body, self._limits.unpacked_bytes) if packed else body
@@ -108,29 +107,32 @@ class Collecting:
             raise
         return await self._stored(sender, envelope, self._now_us())
 
-    async def query(self, sender: Sender, query: Mapping[str, str]) -> Outcome:
+    async def query(self, sender: Sender, query: Mapping[str, str]) -> Stored:
         """Stores the one event of a pixel's query."""
         received_us = self._now_us()
         return await self._stored(sender, Envelope([pixel.event_of(query, received_us)], None), received_us)
 
-    async def _stored(self, sender: Sender, envelope: Envelope, received_us: int) -> Outcome:
+    async def _stored(self, sender: Sender, envelope: Envelope, received_us: int) -> Stored:
         found = self._acceptance.sorted(envelope.events, envelope.sent_at, received_us, sender.client)
         now = self._monotonic()
         self._events_rate.take(sender.account, max(1, len(envelope.events) + len(found.rejected)), now)
         recorded = self._rejects_rate.granted(sender.account, len(found.rejected), now) if found.rejected else 0
         try:
             left_out = await self._stores.deliver(_records(found, recorded))
+        except BufferFull:
+            raise Refused("buffer_full", AWAY_RETRY_SECONDS) from None
         except KafkaUnavailable:
             raise Refused("kafka_unavailable", AWAY_RETRY_SECONDS) from None
         unrecorded = len(found.rejected) - recorded + left_out
         self._counts.events(sender.name, found, unrecorded)
-        return Outcome(len(found.accepted), [_told(one) for one in found.rejected], unrecorded)
+        outcome = Outcome(len(found.accepted), [_told(one) for one in found.rejected], unrecorded)
+        return Stored(outcome, found.accepted[-1].visitor if found.accepted else None)
 
 
 def _records(found: Sorted, recorded: int) -> list[Record]:
     records = [Record(one.key, one.value) for one in found.accepted]
     for one in found.rejected[:recorded]:
-        headers: list[tuple[str, str | bytes | None]] = [(REJECT_CODE, one.code)]
+        headers: Headers = [(REJECT_CODE, one.code)]
         if one.field:
             headers.append((REJECT_FIELD, one.field[:200]))
         records.append(Record(None, one.raw, headers, may_be_left_out=True))

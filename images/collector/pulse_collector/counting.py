@@ -9,19 +9,19 @@ from pulse.adapters import metrics
 from pulse_collector.accept import Sorted
 from pulse_collector.refusals import REFUSALS
 
-OK = "ok"
+OK, OPTED_OUT = "ok", "opted_out"
 
 
 class Counts:
     """The metrics of this process."""
 
     def __init__(self, senders: Iterable[str]) -> None:
-        self._requests = {code: metrics.COLLECTOR_REQUESTS.labels(code) for code in (OK, *REFUSALS)}
+        self._requests = {code: metrics.COLLECTOR_REQUESTS.labels(code) for code in (OK, OPTED_OUT, *REFUSALS)}
         self._accepted = {name: metrics.COLLECTOR_EVENTS.labels(name, "accepted") for name in senders}
         self._seconds = metrics.COLLECTOR_REQUEST_SECONDS
 
     def request(self, code: str, seconds: float) -> None:
-        """A request was answered; `code` is `ok` or that of its refusal."""
+        """A request was answered; `code` is `ok`, `opted_out` or that of its refusal."""
         self._requests[code].inc()
         self._seconds.observe(seconds)
 
@@ -29,7 +29,8 @@ class Counts:
         """The events of a request were stored; `unrecorded` of the rejected ones were not."""
         if found.accepted:
             self._accepted[sender].inc(len(found.accepted))
-            for reason, count in Counter(one.bot_reason for one in found.accepted if one.bot_reason).items():
+            flagged = [one.bot_reason for one in found.accepted if one.bot_reason]
+            for reason, count in Counter(flagged).items() if flagged else ():
                 metrics.COLLECTOR_BOTS.labels(reason).inc(count)
         if found.rejected:
             metrics.COLLECTOR_EVENTS.labels(sender, "rejected").inc(len(found.rejected) - unrecorded)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -18,8 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from pulse.adapters import kafka, logs
 from pulse.errors import KafkaUnavailable, Stop
 from pulse.settings import KafkaSettings
-
-Headers = list[tuple[str, str | bytes | None]]
+from pulse_collector.stores import Record, TooLargeForTopic
 
 LINGER_MS = 5
 QUEUE_RECORDS = 200_000
@@ -31,15 +30,6 @@ FIRST_ANSWER_SECONDS = 5.0
 
 # Of one record, and no sign that Kafka is away.
 _TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
-
-
-class Record(NamedTuple):
-    """A record of the events topic. One that `may_be_left_out` is, where it is larger than the topic takes."""
-
-    key: bytes | None
-    value: bytes
-    headers: Headers | None = None
-    may_be_left_out: bool = False
 
 
 class _Waiting:
@@ -55,7 +45,7 @@ class _Waiting:
 
     def report(self, error: KafkaError | None, _message: Any) -> None:
         self.left -= 1
-        if error is not None:
+        if error is not None and (self.failure is None or self.failure.code() == _TOO_LARGE):
             self.failure = error
         if self.sealed and not self.left and not self.settled.done():
             self.settled.set_result(None)
@@ -138,8 +128,9 @@ class Delivery:
             finally:
                 self._on_the_way -= 1
         if waiting.failure is not None:
-            if waiting.failure.code() != _TOO_LARGE:
-                self._lost(waiting.failure.str())
+            if waiting.failure.code() == _TOO_LARGE:
+                raise TooLargeForTopic(f"Topic {self._topic}: {waiting.failure.str()}")
+            self._lost(waiting.failure.str())
             raise KafkaUnavailable(f"Topic {self._topic}: {waiting.failure.str()}")
         return waiting.left_out
 
@@ -149,7 +140,7 @@ class Delivery:
             report = waiting.report_optional if optional else waiting.report
             waiting.left += 1
             try:
-                produce(topic, value, key, on_delivery=report, headers=headers)
+                produce(topic, value, key, on_delivery=report, headers=headers)  # type: ignore[arg-type]  # a list
             except BufferError as full:
                 raise KafkaUnavailable(f"Topic {topic}: the queue of the producer is full") from full
             except KafkaException as failed:

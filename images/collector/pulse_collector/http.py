@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 
-from pulse_collector import pixel
+from pulse_collector import cookies, pixel
 from pulse_collector.accept import MOST_AGENT_CHARACTERS, Client
 from pulse_collector.access import Access
 from pulse_collector.address import client_address
 from pulse_collector.bodies import Bodies, Left, Receive
 from pulse_collector.collecting import Collecting
-from pulse_collector.counting import OK, Counts
+from pulse_collector.cookies import HTTP_ONLY, Cookies
+from pulse_collector.counting import OK, OPTED_OUT, Counts
 from pulse_collector.refusals import Refused
 
 Scope = MutableMapping[str, Any]
@@ -25,7 +27,7 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Pairs = list[tuple[bytes, bytes]]
 
-EVENTS, PIXEL, ROBOTS = "/v1/events", "/v1/p.gif", "/robots.txt"
+EVENTS, PIXEL, FORGET, ROBOTS = "/v1/events", "/v1/p.gif", "/v1/forget", "/robots.txt"
 PREFLIGHT_SECONDS = 3600
 KEY_HEADER = b"x-pulse-key"
 
@@ -33,6 +35,8 @@ _JSON: Pairs = [(b"content-type", b"application/json"), (b"cache-control", b"no-
 _GIF: Pairs = [(b"content-type", b"image/gif"), (b"cache-control", b"no-store, private")]
 _TEXT: Pairs = [(b"content-type", b"text/plain; charset=utf-8")]
 _CLOSE: Pairs = [(b"connection", b"close")]
+# What is read of headers; of others than browsers send, nothing is to be remembered.
+_MOST_PURPOSE, _MOST_TYPE = 100, 200
 _TYPES = frozenset({b"application/json", b"text/plain"})
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 _encode = msgspec.json.Encoder().encode
@@ -78,16 +82,18 @@ class Application:
         self,
         collecting: Collecting,
         access: Access,
+        cookies: Cookies,
         bodies: Bodies,
         proxies: int,
         counts: Counts,
         log: structlog.stdlib.BoundLogger,
     ) -> None:
-        self._collecting, self._access, self._bodies, self._proxies = collecting, access, bodies, proxies
-        self._counts, self._log = counts, log
+        self._collecting, self._access, self._cookies, self._bodies = collecting, access, cookies, bodies
+        self._proxies, self._counts, self._log = proxies, counts, log
         self._routes: dict[str, dict[str, Handler]] = {
             EVENTS: {"POST": self._events, "OPTIONS": self._preflight},
             PIXEL: {"GET": self._pixel},
+            FORGET: {"POST": self._forget},
             ROBOTS: {"GET": self._robots},
         }
 
@@ -125,9 +131,16 @@ class Application:
         _check_type(request)
         sender = self._collecting.admitted(_key(request), self._address(request), _client(request))
         announced = int(request.headers.get(b"content-length", b"0"))
-        async with self._bodies.whole(receive, announced) as body:
-            outcome = await self._collecting.body(sender, body, packed=packed)
-        return Answer(202, _encode(outcome), _JSON)
+        body = await self._bodies.whole(receive, announced)
+        try:
+            stored = await self._collecting.body(sender, body, packed=packed)
+        finally:
+            self._bodies.done(body)
+        headers = _JSON
+        # The tracker has to read its cookie, so one that it could not read is left to pages without it.
+        if self._cookies.asked(request.query) and self._cookies.kind != HTTP_ONLY and cookies.allowed(request.headers):
+            headers = [*_JSON, *self._cookies.set(stored.visitor)]
+        return Answer(202, _encode(stored.outcome), headers)
 
     async def _pixel(self, request: Request, _receive: Receive) -> Answer:
         try:
@@ -136,10 +149,21 @@ class Application:
             raise Refused("invalid_query") from None
         key = query.get("key", "")
         sender = self._collecting.admitted(key, self._address(request), _client(request))
-        outcome = await self._collecting.query(sender, query)
+        asked = self._cookies.asked(request.query)
+        allowed = asked and cookies.allowed(request.headers)
+        if asked and not {"user_id", "anonymous_id"} & query.keys():
+            if not allowed:
+                return Answer(200, pixel.GIF, _GIF, OPTED_OUT)
+            query["anonymous_id"] = cookies.visitor(request.headers) or self._cookies.new_visitor()
+        outcome, visitor = await self._collecting.query(sender, query)
         if outcome.rejected:
             return Answer(422, _encode(outcome), _JSON)
-        return Answer(200, pixel.GIF, _GIF)
+        return Answer(200, pixel.GIF, [*_GIF, *self._cookies.set(visitor)] if allowed else _GIF)
+
+    async def _forget(self, request: Request, _receive: Receive) -> Answer:
+        """Whoever the browser was, it is no more. For pages whose script cannot remove the cookie itself."""
+        self._access.check_origin(_origin(request))
+        return Answer(204, b"", self._cookies.forget())
 
     async def _preflight(self, request: Request, _receive: Receive) -> Answer:
         self._access.check_origin(_origin(request))
@@ -198,8 +222,16 @@ def _key(request: Request) -> str:
 
 
 def _client(request: Request) -> Client:
-    purpose = request.headers.get(b"sec-purpose", b"") + request.headers.get(b"purpose", b"")
-    return Client(request.text(b"user-agent")[:MOST_AGENT_CHARACTERS], b"prefetch" in purpose.lower())
+    headers = request.headers
+    return _client_of(
+        headers.get(b"user-agent", b"")[:MOST_AGENT_CHARACTERS],
+        headers.get(b"sec-purpose", b"")[:_MOST_PURPOSE] + headers.get(b"purpose", b"")[:_MOST_PURPOSE],
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _client_of(user_agent: bytes, purpose: bytes) -> Client:
+    return Client(user_agent.decode("latin-1"), b"prefetch" in purpose.lower())
 
 
 def _packed(request: Request) -> bool:
@@ -210,10 +242,17 @@ def _packed(request: Request) -> bool:
 
 
 def _check_type(request: Request) -> None:
-    kind, *parameters = request.headers.get(b"content-type", b"").lower().split(b";")
-    if kind.strip() not in _TYPES:
+    if not _is_taken(request.headers.get(b"content-type", b"")[:_MOST_TYPE]):
         raise Refused("unsupported_type")
+
+
+@lru_cache(maxsize=256)
+def _is_taken(content_type: bytes) -> bool:
+    kind, *parameters = content_type.lower().split(b";")
+    if kind.strip() not in _TYPES:
+        return False
     for parameter in parameters:
         name, _, value = parameter.strip().partition(b"=")
         if name == b"charset" and value.strip(b'" ') not in _CHARSETS:
-            raise Refused("unsupported_type")
+            return False
+    return True

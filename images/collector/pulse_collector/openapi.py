@@ -12,13 +12,15 @@ from itertools import groupby
 from typing import Any
 
 from pulse import VERSION
-from pulse_collector.http import EVENTS, KEY_HEADER, PIXEL, ROBOTS
+from pulse_collector.http import EVENTS, FORGET, KEY_HEADER, PIXEL, ROBOTS
 from pulse_collector.pixel import QUERY
 from pulse_collector.refusals import REFUSALS
 
 Json = dict[str, Any]
 
-_PIXEL_CODES = frozenset({"invalid_query", "unknown_key", "rate_limited", "internal", "kafka_unavailable"})
+_PIXEL_CODES = frozenset(
+    {"invalid_query", "unknown_key", "rate_limited", "internal", "kafka_unavailable", "buffer_full"}
+)
 _EVENTS_CODES = REFUSALS.keys() - {"not_found", "method_not_allowed", "invalid_query"}
 
 
@@ -30,6 +32,7 @@ def document() -> Json:
         "paths": {
             EVENTS: {"post": _post(), "options": _preflight()},
             PIXEL: {"get": _pixel()},
+            FORGET: {"post": _forget()},
             ROBOTS: {
                 "get": {"responses": {"200": {"description": "Search engines stay away.", **_content("text/plain")}}}
             },
@@ -71,6 +74,13 @@ def _pixel() -> Json:
             "422": _answer("The event broke the contract.", "Outcome"),
             **_refusals(_PIXEL_CODES),
         },
+    }
+
+
+def _forget() -> Json:
+    return {
+        "summary": "Removes the cookie that knows the visitor again.",
+        "responses": {"204": {"description": "It is removed."}, **_refusals({"origin_not_allowed", "internal"})},
     }
 
 

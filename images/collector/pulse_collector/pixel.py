@@ -16,7 +16,7 @@ GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000
 _TEXTS = ("event_type", "user_id", "anonymous_id", "session_id", "event_id", "timestamp", "sent_at", "page")
 _METADATA = ("product_id", "category", "search_query")
 # What a query may have; anything else is a property.
-QUERY = (*_TEXTS, *_METADATA, "price", "key")
+QUERY = (*_TEXTS, *_METADATA, "price", "key", "cookie")
 
 
 def event_of(query: Mapping[str, str], received_us: int) -> bytes:

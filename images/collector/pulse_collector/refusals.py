@@ -28,6 +28,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "rate_limited": (429, "This key has sent too much; Retry-After says how long to wait."),
     "internal": (500, "The collector failed at this request. Nothing is claimed of it."),
     "kafka_unavailable": (503, "Kafka did not store the events. Nothing is claimed of them."),
+    "buffer_full": (503, "Kafka is away, and the buffer on the disk has no room for the events."),
     "busy": (503, "The collector holds as much as it can. Try again."),
 }
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
 import uvloop
 
+from pulse import ids
 from pulse.adapters import logs, metrics
 from pulse.adapters.health import HealthServer
 from pulse.errors import Stop
@@ -20,12 +23,16 @@ from pulse.settings import CollectorSettings
 from pulse_collector.accept import Acceptance
 from pulse_collector.access import ANYBODY, Access, access
 from pulse_collector.bodies import Bodies
+from pulse_collector.buffer import Buffered
 from pulse_collector.collecting import Collecting, Limits
+from pulse_collector.cookies import Cookies
 from pulse_collector.counting import Counts
 from pulse_collector.delivery import Delivery
 from pulse_collector.guard import GuardedProtocol
 from pulse_collector.http import Application
 from pulse_collector.rate import Buckets
+from pulse_collector.spool import Spool
+from pulse_collector.stores import Stores
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 65  # longer than load balancers keep theirs, so that they hang up and not we
@@ -36,22 +43,23 @@ def run(settings: CollectorSettings) -> None:
     """Collects until SIGTERM or SIGINT, then answers what it has begun. Raises Stop when a person has to act."""
     log = logs.configure(settings.log, "collector")
     who = access(settings.keys, settings.origins)
+    cookies = Cookies(settings.cookie, settings.cookie_domain, lambda: _new_id(time.time_ns() // 1000))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_collect(settings, who, log))
+        runner.run(_collect(settings, who, cookies, log))
 
 
 class _Pulse:
     """Whether the event loop still turns, and whether there is use in sending to it."""
 
-    def __init__(self, delivery: Delivery) -> None:
-        self._delivery = delivery
+    def __init__(self, kafka: Delivery, stores: Stores) -> None:
+        self._kafka, self._stores = kafka, stores
         self.leaving = False
         self._beat = time.monotonic()
 
     async def beat(self) -> None:
         while True:
             self._beat = time.monotonic()
-            Counts.kafka(self._delivery.problem)
+            Counts.kafka(self._kafka.problem)
             await asyncio.sleep(BEAT_SECONDS)
 
     def alive(self) -> str | None:
@@ -59,7 +67,7 @@ class _Pulse:
         return f"the event loop has not turned for {silent:.0f} s" if silent > SILENT_SECONDS else None
 
     def ready(self) -> str | None:
-        return "it is about to stop" if self.leaving else self._delivery.problem
+        return "it is about to stop" if self.leaving else self._stores.problem
 
 
 class _Server(uvicorn.Server):
@@ -70,14 +78,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _collect(settings: CollectorSettings, who: Access, log: structlog.stdlib.BoundLogger) -> None:
+async def _collect(
+    settings: CollectorSettings, who: Access, cookies: Cookies, log: structlog.stdlib.BoundLogger
+) -> None:
+    spool = Spool(Path(settings.buffer_directory)) if settings.buffer_directory else None
     listener = _listener(settings.host, settings.port)
-    delivery = Delivery(settings.kafka, settings.events_topic, settings.ack_timeout.total_seconds(), log)
-    application = _application(settings, who, delivery, log)
-    pulse = _Pulse(delivery)
+    kafka = Delivery(settings.kafka, settings.events_topic, settings.ack_timeout.total_seconds(), log)
+    stores = kafka if spool is None else Buffered(kafka, spool, settings.buffer_bytes, log)
+    application = _application(settings, who, cookies, stores, log)
+    pulse = _Pulse(kafka, stores)
     health = HealthServer(settings.health_port, pulse.alive, pulse.ready, metrics.COLLECTOR_REGISTRY)
     try:
-        await delivery.start()
+        await stores.start()
         beating = asyncio.create_task(pulse.beat())
         server = _server(settings, application)
         _stop_on_signals(server, pulse, settings.stop_delay.total_seconds(), log)
@@ -92,27 +104,35 @@ async def _collect(settings: CollectorSettings, who: Access, log: structlog.stdl
         await server.serve(sockets=[listener])
         beating.cancel()
     finally:
-        await delivery.close()
+        await stores.close()
         health.close()
         listener.close()
     log.info("collector_stopped")
 
 
 def _application(
-    settings: CollectorSettings, who: Access, delivery: Delivery, log: structlog.stdlib.BoundLogger
+    settings: CollectorSettings, who: Access, cookies: Cookies, stores: Stores, log: structlog.stdlib.BoundLogger
 ) -> Application:
     counts = Counts([ANYBODY, *who.names.values()])
     collecting = Collecting(
         who,
-        Acceptance(event_bytes=settings.event_bytes, custom_events=settings.custom_events),
-        delivery,
+        Acceptance(
+            event_bytes=settings.event_bytes,
+            custom_events=settings.custom_events,
+            new_id=_new_id if settings.buffer_directory else None,
+        ),
+        stores,
         counts,
         Limits(settings.unpacked_bytes, settings.batch_events, settings.address == "truncated"),
         (Buckets(settings.rate), Buckets(settings.reject_rate)),
         (lambda: time.time_ns() // 1000, time.monotonic),
     )
     bodies = Bodies(settings.request_bytes, settings.held_bytes, settings.body_timeout.total_seconds())
-    return Application(collecting, who, bodies, settings.proxies, counts, log)
+    return Application(collecting, who, cookies, bodies, settings.proxies, counts, log)
+
+
+def _new_id(now_us: int) -> str:
+    return ids.formatted(ids.uuid7(now_us // 1000, os.urandom(10)))
 
 
 def _listener(host: str, port: int) -> socket.socket:

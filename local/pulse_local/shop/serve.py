@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,14 +24,14 @@ for (const name of ["page", "track", "identify", "reset", "optIn", "optOut", "fl
 
 
 class Shop(ThreadingHTTPServer):
-    """Serves on `port`; the pages send to `collector`."""
+    """Serves on `port`; the pages send to `collector`. `tracker` are further options of theirs."""
 
     daemon_threads = True
 
-    def __init__(self, port: int, collector: str, key: str = "") -> None:
+    def __init__(self, port: int, collector: str, key: str = "", tracker: Mapping[str, Any] | None = None) -> None:
         if not TRACKER.is_file():
             raise Stop("The shop needs the tracker of a checkout of Pulse, and this is none.")
-        options = {"endpoint": collector, **({"key": key} if key else {})}
+        options = {"endpoint": collector, **({"key": key} if key else {}), **(tracker or {})}
         made = {
             "/snippet.js": (_SNIPPET % json.dumps(options)).encode(),
             "/pulse.js": TRACKER.read_bytes(),

@@ -47,6 +47,12 @@ def test_a_client_that_is_slow_on_purpose_is_hung_up_on_and_holds_nobody_up(pipe
         answer = b"".join(iter(lambda client=client: client.recv(65_536), b""))  # type: ignore[misc]
         assert answer.startswith(b"HTTP/1.1 408 ") if number % 2 else answer == b""
         client.close()
+    assert running.metric('pulse_collector_requests_total{code="body_too_slow"}') == 100
+    assert refused_connections(running, "head_too_slow") == 100
+
+
+def refused_connections(running: Running, reason: str) -> float:
+    return running.metric(f'pulse_collector_connections_refused_total{{reason="{reason}"}}')
 
 
 def test_a_head_without_end_is_hung_up_on(pipeline: Pipeline) -> None:
@@ -57,6 +63,7 @@ def test_a_head_without_end_is_hung_up_on(pipeline: Pipeline) -> None:
         for number in range(100_000):
             taken += client.send(b"x-%d: %s\r\n" % (number, b"y" * 1_000))
     assert taken < 20_000_000, "what buffers hold, and no more"
+    assert refused_connections(running, "head_too_long") == 1
     assert running.post(event(1)).status == 202
 
 
@@ -66,7 +73,5 @@ def test_what_is_not_http_gets_400(pipeline: Pipeline) -> None:
         with socket.create_connection((HOST, running.port), timeout=30) as client:
             client.sendall(junk)
             assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert refused_connections(running, "not_http") == 3
     assert running.post(event(1)).status == 202
-
-
-# -- keys, origins, rates --------------------------------------------------------------------------------------------

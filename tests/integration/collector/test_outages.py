@@ -6,7 +6,8 @@ import time
 from datetime import timedelta
 
 import pytest
-from kit.collector import Load, Running, event, refusal
+from kit.collector import Running, event, refusal
+from kit.load import Load, assert_stored_once
 from kit.own_kafka import OwnKafka
 from kit.pipeline import Pipeline
 
@@ -36,12 +37,7 @@ def test_without_kafka_nothing_is_claimed_and_with_it_again_everything_is_taken(
     assert running.stop() == 0
     assert load.statuses == {202, 503}
     pipeline.start_consumer()
-    pipeline.wait_until_caught_up()
-    stored = {str(one) for (one,) in pipeline.rows("select event_id from raw.events")}
-    assert set(load.acknowledged) <= stored
-    sums = pipeline.sums()
-    assert (sums["conflict"], sums["dead"]) == (0, 0)
-    assert sums["inserted"] == len(stored)
+    assert_stored_once(pipeline, load.acknowledged)
 
 
 def test_a_collector_that_starts_before_kafka_waits_for_it(own: tuple[OwnKafka, Pipeline]) -> None:

@@ -3,38 +3,82 @@
 from __future__ import annotations
 
 import gzip
+import json
+import socket
+from collections import Counter
+from datetime import timedelta
 
 import pytest
-from kit.collector import EVENTS, Running, event, in_topic, refusal
+from kit.collector import EVENTS, Reply, Running, event, in_topic, refusal
 from kit.pipeline import Pipeline
+
+from pulse_local.ports import HOST
 
 pytestmark = pytest.mark.integration
 
 
 def test_every_limit_has_its_status_and_nothing_of_the_request_is_stored(pipeline: Pipeline) -> None:
     running = Running(pipeline, request_bytes=2_000, unpacked_bytes=3_000, batch_events=5)
-    refusal(running.post(b"{"), "invalid_json")
-    refusal(running.post(b"[1]"), "not_an_object")
-    refusal(running.post(b'{"a": "\xff"}' + b"}"), "not_utf8")
-    refusal(running.post(b""), "empty_body")
-    refusal(running.post({"batch": 1}), "invalid_batch")
-    refusal(running.post({"batch": [], "sent_at": "x"}), "invalid_sent_at")
-    refusal(running.post({"batch": [event(n, user_id="u") for n in range(6)]}), "too_many_events")
-    refusal(running.post(event(1, page="p" * 2_000)), "request_too_large")
-    refusal(running.post(gzip.compress(bytes(3_001)), Content_Encoding="gzip"), "unpacked_too_large")
-    refusal(running.post(event(1), Content_Encoding="gzip"), "bad_gzip")
-    refusal(running.post(event(1), Content_Encoding="br"), "unsupported_encoding")
-    refusal(running.post(event(1), Content_Type="application/xml"), "unsupported_type")
-    refusal(running.post(event(1), Content_Type="text/plain; charset=utf-16"), "unsupported_type")
-    refusal(running.request("POST", EVENTS, b"{}"), "unsupported_type")
-    refusal(running.post(event(1), path="/v1/other"), "not_found")
+    counts: Counter[str] = Counter()
+
+    def refused(reply: Reply, code: str) -> None:
+        refusal(reply, code)
+        counts[code] += 1
+
+    refused(running.post(b"{"), "invalid_json")
+    refused(running.post(b"[1]"), "not_an_object")
+    refused(running.post(b'{"a": "\xff"}' + b"}"), "not_utf8")
+    refused(running.post(b""), "empty_body")
+    refused(running.post({"batch": 1}), "invalid_batch")
+    refused(running.post({"batch": [], "sent_at": "x"}), "invalid_sent_at")
+    refused(running.post({"batch": [event(n, user_id="u") for n in range(6)]}), "too_many_events")
+    refused(running.post(event(1, page="p" * 2_000)), "request_too_large")
+    refused(running.post(gzip.compress(bytes(3_001)), Content_Encoding="gzip"), "unpacked_too_large")
+    refused(running.post(event(1), Content_Encoding="gzip"), "bad_gzip")
+    refused(running.post(event(1), Content_Encoding="br"), "unsupported_encoding")
+    refused(running.post(event(1), Content_Type="application/xml"), "unsupported_type")
+    refused(running.post(event(1), Content_Type="text/plain; charset=utf-16"), "unsupported_type")
+    refused(running.request("POST", EVENTS, b"{}"), "unsupported_type")
+    refused(running.post(event(1), path="/v1/other"), "not_found")
     wrong = running.request("GET", EVENTS)
-    refusal(wrong, "method_not_allowed")
+    refused(wrong, "method_not_allowed")
     assert wrong.headers["allow"] == "POST, OPTIONS"
     assert in_topic(pipeline) == []
-    assert running.metric('pulse_collector_requests_total{code="invalid_json"}') == 1
+    for code, count in counts.items():
+        assert running.metric(f'pulse_collector_requests_total{{code="{code}"}}') == count, code
     assert running.post(event(1)).status == 202
 
 
 def test_robots_are_told_to_stay_away(pipeline: Pipeline) -> None:
     assert b"Disallow: /" in Running(pipeline).request("GET", "/robots.txt").body
+
+
+def test_more_bytes_than_may_be_held_are_told_to_come_again(pipeline: Pipeline) -> None:
+    running = Running(pipeline, held_bytes=1024 * 1024, body_timeout=timedelta(minutes=5))
+    head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection((HOST, running.port), timeout=30) as slow:
+        slow.sendall(head + b" " * 900_000)
+        large = json.dumps(event(1)).encode() + b" " * 900_000
+
+        def busy() -> bool:
+            reply = running.post(large)
+            if reply.status == 202:  # the other body is still on its way
+                return False
+            refusal(reply, "busy")
+            assert int(reply.headers["retry-after"]) >= 1
+            return True
+
+        pipeline.wait_for(busy, lambda: running.log)
+        assert running.post(event(2)).status == 202, "a small one has room"
+    pipeline.wait_for(lambda: running.post(large).status == 202, lambda: running.log)
+    assert running.metric('pulse_collector_requests_total{code="busy"}') >= 1
+
+
+def test_connections_beyond_the_limit_get_503_and_are_counted(pipeline: Pipeline) -> None:
+    running = Running(pipeline, connections=10)
+    idle = [socket.create_connection((HOST, running.port), timeout=30) for _ in range(12)]
+    pipeline.wait_for(lambda: running.post(event(1)).status == 503, lambda: running.log)
+    assert running.metric('pulse_collector_connections_refused_total{reason="too_many_connections"}') >= 1
+    for connection in idle:
+        connection.close()
+    pipeline.wait_for(lambda: running.post(event(1)).status == 202, lambda: running.log)

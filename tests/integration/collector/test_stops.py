@@ -7,7 +7,8 @@ import signal
 from datetime import timedelta
 
 import pytest
-from kit.collector import Load, Running, event, ids_of, in_topic
+from kit.collector import Running, event, ids_of, in_topic
+from kit.load import Load
 from kit.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
