@@ -14,7 +14,7 @@ TAG ?= $(shell sed -n 's/^appVersion: *"*\([^"]*\)"*/\1/p' charts/pulse/Chart.ya
 REPOSITORY ?= pulse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken fuzz-dbt fuzz-dbt-broken evaluate-dbt e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector bench-dbt clean
+.PHONY: help setup lock format lint types imports check docs golden native wheel test test-native test-tracker test-apiserver test-faults chaos chaos-broken collector-broken fuzz-dbt fuzz-dbt-broken evaluate-dbt e2e e2e-broken kind-up kind-load kind-platform kind-down images demo bench-simulator bench-autoscaler bench-operator bench-consumer bench-collector bench-dbt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ fuzz-dbt: setup ## histories cut into runs of dbt by a seed; the tables have to 
 fuzz-dbt-broken: setup ## break the models on purpose, one mistake after the other, and see these histories notice it (BREAK=name for one; ten minutes)
 	PYTHONPATH=tests $(BIN)/python -m tests.dbt.broken $(BREAK)
 
+collector-broken: setup ## break the collector on purpose, one promise after the other, and see its tests notice it (BREAK=name for one; a quarter of an hour)
+	PYTHONPATH=tests $(BIN)/python -m collector.broken $(BREAK)
+
 evaluate-dbt: setup ## the rules of dbt-project-evaluator, by the package itself, which comes from dbt's hub
 	PYTHONPATH=tests $(BIN)/python -m tests.dbt.evaluate
 
@@ -130,7 +133,7 @@ bench-simulator: setup ## events per second that the simulator makes and deliver
 bench-autoscaler: setup ## the autoscaler beside KEDA and the HPA on simulated traffic; fails if it is not the better one
 	PYTHONPATH=operator $(BIN)/python -m bench.autoscaler
 
-bench-collector: setup ## requests and events a second that the collector takes beside a real broker, and a plain echo (WORDS="--help")
+bench-collector: setup ## requests and events a second that the collector takes beside a real broker and a plain echo, memory over ten minutes, good events beside junk; a table (a quarter of an hour; WORDS="--help"); fails if a goal is missed
 	PYTHONPATH=. $(BIN)/python -m bench.collector $(WORDS)
 
 bench-consumer: native ## the consumer beside other sinks from Kafka to Postgres, a table and a plot (an hour; WORDS="--help" lists what can be set; needs Rust)

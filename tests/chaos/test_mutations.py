@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from kit.breaking import DoesNotFitError, Edit, broken, broken_copy, broken_texts
+from kit.noticing import CHECKOUT, environment
 
-from chaos.broken import CHECKOUT, environment
 from chaos.faults import KINDS
 from chaos.mutations import BROKEN_PROMISES, BrokenPromise
 
