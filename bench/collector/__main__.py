@@ -1,150 +1,134 @@
 """The collector's throughput and delay beside a real broker on the same machine, and a plain echo as the ceiling.
 
-    python -m bench.collector [--collectors 2] [--seconds 20] [--minutes 0]
+    python -m bench.collector [--collectors 2] [--seconds 20] [--minutes 10] [--junk-seconds 60]
 
-Prints a table with the machine and the date, and fails if an answer was not 202 or the topic does not hold what was
-acknowledged.
+Prints the tables of docs/benchmarks.md. Fails if an answer to a good event was not 202, if the topic does not hold what
+was acknowledged, or if a goal was missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from bench import machine
+from bench.collector.report import Report
+from bench.collector.running import (
+    Load,
+    all_taken,
+    collectors,
+    echoes,
+    good_load,
+    in_topic,
+    loading,
+    outcome,
+)
 from bench.servers import a_broker, a_home
 from bench.usage import core_seconds, resident_mib
-from confluent_kafka import Consumer, TopicPartition
 
 from pulse.adapters import kafka as kafka_adapter
 from pulse.plan import Plan, plan
-from pulse.settings import CollectorSettings, KafkaSettings, LogSettings
+from pulse.settings import KafkaSettings
 from pulse_local import ports
 
-CONNECTIONS = 64
+BATCHES = (1, 100)
+JUNK_BESIDE_RATE = 500.0  # good requests a second beside the junk
+LOOK_SECONDS = 5.0
 
 
-@contextmanager
-def _processes(commands: list[tuple[list[str], dict[str, str]]], listening: list[int]) -> Iterator[list[int]]:
-    """Processes that run until the block ends, by their pids."""
-    base = {name: value for name, value in os.environ.items() if not name.startswith("PULSE_")}
-    children = [subprocess.Popen([sys.executable, *words], env=base | env) for words, env in commands]
-    try:
-        deadline = time.monotonic() + 60
-        while not all(ports.answers(port) for port in listening):
-            if time.monotonic() > deadline:
-                sys.exit("A process does not listen.")
-            time.sleep(0.1)
-        yield [child.pid for child in children]
-    finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.wait(60)
+class Bench:
+    """One broker, and ports to listen on."""
 
+    def __init__(self, brokers: KafkaSettings, pipeline: Plan, kafka_pid: int, asked: argparse.Namespace) -> None:
+        self._brokers, self._pipeline, self._kafka_pid, self._asked = brokers, pipeline, kafka_pid, asked
+        self._ports = [ports.free_port() for _ in range(asked.collectors)]
+        self._acknowledged = 0
+        self.report = Report()
 
-def _load(listening: list[int], batch: int, seconds: float, rate: float = 0) -> dict[str, Any]:
-    words = ["--ports", ",".join(map(str, listening)), "--batch", str(batch), "--connections", str(CONNECTIONS)]
-    words += ["--seconds", str(seconds), "--rate", str(rate)]
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.collector.load", *words], capture_output=True, text=True, check=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    if set(found["statuses"]) != {"202"}:
-        sys.exit(f"Not every answer was 202: {found['statuses']}")
-    return found
+    def run(self) -> None:
+        """All of it, in the order of the tables."""
+        seconds, topic = self._asked.seconds, self._pipeline.events.name
+        with echoes(self._ports):
+            ceilings = {batch: good_load(self._ports, batch, seconds) for batch in BATCHES}
+        for batch, found in ceilings.items():
+            self.report.row(f"echo, {batch} in a request", found)
+        before = in_topic(self._brokers, self._pipeline)
+        with collectors(self._brokers, topic, self._ports) as pids:
+            self._took(good_load(self._ports, 10, 3))  # warm
+            full = {batch: self._speed(pids, batch, ceilings[batch]) for batch in BATCHES}
+            if self._asked.minutes:
+                self._memory(pids, full[1].requests_per_second / 2)
+        stored = in_topic(self._brokers, self._pipeline) - before
+        print(f"acknowledged {self._acknowledged:,}, in the topic {stored:,}")
+        if stored != self._acknowledged:
+            sys.exit("The topic does not hold what was acknowledged.")
+        if self._asked.junk_seconds:
+            with collectors(self._brokers, topic, self._ports, rate=5_000.0):
+                self._junk()
 
+    def _took(self, found: Load) -> Load:
+        self._acknowledged += found.acknowledged
+        return found
 
-def _in_topic(settings: KafkaSettings, pipeline: Plan) -> int:
-    reader = Consumer(kafka_adapter.client_config(settings, group_id="count"))
-    try:
-        topic = pipeline.events.name
-        return sum(
-            reader.get_watermark_offsets(TopicPartition(topic, number), timeout=20)[1]
-            for number in range(pipeline.events.partitions)
+    def _speed(self, pids: list[int], batch: int, ceiling: Load) -> Load:
+        """As fast as can be, then at half of that."""
+        full = self._measured(pids, f"collector, {batch} in a request", batch, 0)
+        half = self._measured(
+            pids, f"collector, {batch} in a request, at half of that", batch, full.requests_per_second / 2
         )
-    finally:
-        reader.close()
+        self.report.speed(batch, full, half, ceiling)
+        return full
+
+    def _measured(self, pids: list[int], what: str, batch: int, rate: float) -> Load:
+        seconds, looked_at = self._asked.seconds, [*pids, self._kafka_pid]
+        used = [core_seconds(pid) for pid in looked_at]
+        found = self._took(good_load(self._ports, batch, seconds, rate))
+        spent = [core_seconds(pid) - was for pid, was in zip(looked_at, used, strict=True)]
+        self.report.row(what, found, (sum(spent[:-1]) / seconds, spent[-1] / seconds))
+        return found
+
+    def _memory(self, pids: list[int], rate: float) -> None:
+        seconds, samples = self._asked.minutes * 60, []
+        with loading(self._ports, seconds, "--rate", str(rate)) as child:
+            while child.poll() is None:
+                samples.append(sum(resident_mib(pid) for pid in pids))
+                time.sleep(LOOK_SECONDS)
+            self._took(all_taken(outcome(child, 1, seconds)))
+        self.report.memory(self._asked.minutes, samples)
+
+    def _junk(self) -> None:
+        seconds = self._asked.junk_seconds
+        alone = good_load(self._ports, 1, seconds, JUNK_BESIDE_RATE)
+        with loading(self._ports, seconds, "--junk") as child:
+            beside = good_load(self._ports, 1, seconds, JUNK_BESIDE_RATE)
+            junk = outcome(child, 1, seconds)
+        self.report.junk(seconds, alone, beside, junk)
 
 
-def _collectors(brokers: KafkaSettings, topic: str, listening: list[int]) -> list[tuple[list[str], dict[str, str]]]:
-    return [
-        (
-            ["-m", "pulse_collector"],
-            CollectorSettings(
-                brokers, LogSettings("warning", "json"), topic, host=ports.HOST, port=port, health_port=0, rate=0.0
-            ).to_env(),
-        )
-        for port in listening
-    ]
-
-
-def _measure(brokers: KafkaSettings, pipeline: Plan, asked: argparse.Namespace, kafka_pid: int) -> None:
-    listening = [ports.free_port() for _ in range(asked.collectors)]
-    print(f"{'':<34}{'requests/s':>12}{'events/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'cores':>7}{'Kafka':>7}")
-    ceilings, fastest = {}, {}
-    with _processes([(["-m", "bench.collector.echo", str(port)], {}) for port in listening], listening):
-        for batch in (1, 100):
-            ceilings[batch] = _row(f"echo, {batch} in a request", batch, _load(listening, batch, asked.seconds))
-    with _processes(_collectors(brokers, pipeline.events.name, listening), listening) as pids:
-        _load(listening, 10, 3)  # warm
-        acknowledged, before = 0, _in_topic(brokers, pipeline)
-        for batch in (1, 100):
-            for rate in (0.0, 0.5):
-                used = [core_seconds(pid) for pid in (*pids, kafka_pid)]
-                found = _load(listening, batch, asked.seconds, rate * fastest.get(batch, 0))
-                spent = [core_seconds(pid) - was for pid, was in zip((*pids, kafka_pid), used, strict=True)]
-                fastest.setdefault(batch, found["requests_per_second"])
-                acknowledged += found["statuses"]["202"] * batch
-                cores = (sum(spent[:-1]) / asked.seconds, spent[-1] / asked.seconds)
-                _row(f"collector, {batch} in a request{', at half of that' if rate else ''}", batch, found, cores)
-        for batch in (1, 100):
-            print(f"ratio to the echo, {batch} in a request: {fastest[batch] / ceilings[batch]:.2f}")
-        if asked.minutes:
-            acknowledged += _memory(listening, pids, asked.minutes, fastest[1] / 2)
-        stored = _in_topic(brokers, pipeline) - before
-    print(f"acknowledged {acknowledged:,}, in the topic {stored:,}")
-    if stored != acknowledged:
-        sys.exit("The topic does not hold what was acknowledged.")
-
-
-def _row(what: str, batch: int, found: dict[str, Any], cores: tuple[float, float] | None = None) -> float:
-    rate = float(found["requests_per_second"])
-    used = "".join(f"{one:>7.2f}" for one in cores or ())
-    print(f"{what:<34}{rate:>12,.0f}{rate * batch:>12,.0f}{found['p50_ms']:>9.1f}{found['p99_ms']:>9.1f}{used}")
-    return rate
-
-
-def _memory(listening: list[int], pids: list[int], minutes: float, rate: float) -> int:
-    total = 0
-    for minute in range(int(minutes)):
-        total += int(_load(listening, 1, 59, rate)["statuses"]["202"])
-        print(f"minute {minute + 1}: {' '.join(f'{resident_mib(pid):.0f}' for pid in pids)} MiB")
-    return total
-
-
-def main() -> None:
-    """The benchmark."""
+def main() -> int:
+    """The benchmark; the exit code."""
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     words.add_argument("--collectors", type=int, default=2, help="processes")
     words.add_argument("--seconds", type=float, default=20, help="of each run")
     words.add_argument(
-        "--minutes", type=float, default=0, help="at half of the fastest rate, with a look at the memory"
+        "--minutes", type=float, default=10, help="of half of the fastest rate, with a look at the memory"
+    )
+    words.add_argument(
+        "--junk-seconds", type=float, default=60, help="of junk from one key beside good events of another"
     )
     asked = words.parse_args()
     print(machine.described())
     with a_home() as home, a_broker(home) as broker:
         pipeline = plan("bench")
         kafka_adapter.create_topics(kafka_adapter.admin(broker.settings), pipeline.topics)
-        _measure(broker.settings, pipeline, asked, broker.process.pid)
+        bench = Bench(broker.settings, pipeline, broker.process.pid, asked)
+        try:
+            bench.run()
+        finally:
+            print(bench.report.text())
+    return 1 if bench.report.missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

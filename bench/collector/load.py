@@ -1,6 +1,6 @@
 """Requests to collectors, as fast as they answer or at a rate; prints what came of them as JSON.
 
-    python -m bench.collector.load --ports 8000,8001 --batch 100 --connections 32 --seconds 20 [--rate 400]
+    python -m bench.collector.load --ports 8000,8001 --batch 100 --connections 32 --seconds 20 [--rate 400] [--junk]
 
 At a rate, a request's time counts from the moment at which it was due, so that one that has to wait for its turn is
 slow and not left out.
@@ -14,47 +14,17 @@ import json
 import sys
 import time
 from collections import Counter, deque
-from datetime import UTC, datetime
 from typing import cast
 
 import uvloop
-
-BODIES = 200  # different ones; they are made beforehand, as they cost more than the sending
-HEAD = (
-    b"POST /v1/events HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nUser-Agent: pulse-bench/1\r\n"
-    b"Content-Length: %d\r\n\r\n"
-)
-
-
-def requests(batch: int) -> list[bytes]:
-    """Whole requests; ids differ within all of them."""
-    return [_request([_event(number * batch + place) for place in range(batch)]) for number in range(BODIES)]
-
-
-def _event(number: int) -> dict[str, object]:
-    return {
-        "event_type": "product_view",
-        "anonymous_id": f"018f4e3a-7c1b-7abc-8def-{number % 500:012x}",
-        "timestamp": datetime.now(UTC).isoformat(),
-        "event_id": f"018f4e3a-7c1b-7abc-8def-{number:012x}",
-        "session_id": f"018f4e3a-7c1b-7abc-8def-{number % 500:012x}",
-        "page": f"/product/{number % 100}",
-        "metadata": {"product_id": str(number % 100), "category": "tea", "price": number % 1000 / 100},
-        "funnel_step_index": 1,
-        "properties": {"context": {"title": "A product", "referrer": "https://search.example/", "language": "en"}},
-    }
-
-
-def _request(events: list[dict[str, object]]) -> bytes:
-    body = json.dumps({"sent_at": datetime.now(UTC).isoformat(), "batch": events} if len(events) > 1 else events[0])
-    return HEAD % len(body.encode()) + body.encode()
+from bench.collector import traffic
 
 
 class Run:
     """All connections, and what they saw."""
 
-    def __init__(self, batch: int, rate: float, seconds: float) -> None:
-        self.requests = requests(batch)
+    def __init__(self, requests: list[bytes], rate: float, seconds: float) -> None:
+        self.requests = requests
         self.rate, self.seconds = rate, seconds
         self.statuses: Counter[int] = Counter()
         self.times: list[float] = []
@@ -140,7 +110,7 @@ async def load(ports: list[int], connections: int, run: Run) -> dict[str, object
     await asyncio.sleep(max(0.0, run.ends - time.perf_counter()) + 1.0)
     times = sorted(run.times)
     return {
-        "requests_per_second": len(times) / run.seconds,
+        "requests": len(times),
         "statuses": dict(run.statuses),
         "p50_ms": times[len(times) // 2] * 1000,
         "p99_ms": times[len(times) * 99 // 100] * 1000,
@@ -156,8 +126,9 @@ def main() -> None:
     words.add_argument("--connections", type=int, default=32)
     words.add_argument("--seconds", type=float, default=10)
     words.add_argument("--rate", type=float, default=0, help="requests a second; 0: as fast as they are answered")
+    words.add_argument("--junk", action="store_true", help="nothing but junk, of a key of its own")
     asked = words.parse_args()
-    run = Run(asked.batch, asked.rate, asked.seconds)
+    run = Run(traffic.junk() if asked.junk else traffic.good(asked.batch), asked.rate, asked.seconds)
     ports = [int(port) for port in asked.ports.split(",")]
     json.dump(uvloop.run(load(ports, asked.connections, run)), sys.stdout)
 
