@@ -112,7 +112,7 @@ class MaintainSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class OffsetsSettings(Settings):
-    """The offsets command."""
+    """The offsets command, and `verify --log`."""
 
     kafka: KafkaSettings
     database: DatabaseSettings
@@ -133,6 +133,6 @@ class DeadLetterSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class VerifySettings(Settings):
-    """The check of the accounts."""
+    """The check of the accounts; with --log also what the offsets command is told."""
 
     database: DatabaseSettings

@@ -44,14 +44,29 @@ class Totals:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class LogSeen:
+    """The part of Kafka's log that the ledger was compared with: how many offsets hold a record, and how many none.
+
+    `ranges` are the rows of raw.batches that were compared with it.
+    """
+
+    first: int
+    next: int
+    records: int
+    lacking: int
+    ranges: int
+
+
 @dataclass(slots=True)
 class Checked:
-    """One partition of one topic."""
+    """One partition of one topic. `log` is None where no log was read."""
 
     topic_id: str
     partition: int
     totals: list[Totals] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    log: LogSeen | None = None
 
 
 def faults(checked: Sequence[Checked]) -> list[Finding]:
@@ -80,4 +95,10 @@ def told(checked: Sequence[Checked]) -> str:
         f"{sums['conflict']:,} conflicts + {sums['dead']:,} dead letters, in {len(total)} partitions; "
         f"{sums['skipped']:,} offsets that the log itself lacks."
     )
+    logs = [part.log for part in checked if part.log]
+    if logs:
+        lines.append(
+            f"Kafka's log: {sum(one.records for one in logs):,} records and {sum(one.lacking for one in logs):,} "
+            f"offsets without one, beside {sum(one.ranges for one in logs):,} ranges of the ledger."
+        )
     return "\n".join([*lines, f"It adds up: {books}" if not found else f"{found} faults. The ledger says: {books}"])
