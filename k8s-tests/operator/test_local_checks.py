@@ -141,6 +141,10 @@ WRONG = [
     ({"transform": {"schedule": "every day"}}, "spec.transform.schedule"),
     ({"maintenance": {"schedule": "every day"}}, "spec.maintenance.schedule"),
     ({"sink": {"cloudNativePG": {"cluster": "postgres"}, "retention": "12h"}}, "spec.sink.retention"),
+    (
+        {"sink": {"cloudNativePG": {"cluster": "postgres"}, "deadLetterRetention": "1h"}},
+        "spec.sink.deadLetterRetention",
+    ),
     ({"transform": {"lateAfter": "5"}}, "spec.transform.lateAfter"),
     ({"transform": {"timeZone": "x" * 65}}, "spec.transform.timeZone"),
     (collector(origins=["https://a.example", "*"]), "spec.collector.origins[1]"),

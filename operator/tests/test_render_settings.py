@@ -170,9 +170,10 @@ def check_migrate(case: Golden, found: Told) -> None:
 
 def check_maintain(case: Golden, found: Told) -> None:
     check_database(found, case.facts.databases["owner"])
-    kept = case.spec.sink.retention
-    days = found.settings.retention / timedelta(days=1)
-    assert kept == f"{days:g}d" if kept else days == 0
+    sink, told = case.spec.sink, found.settings
+    for kept, length in ((sink.retention, told.retention), (sink.dead_letter_retention, told.dead_letter_retention)):
+        days = length / timedelta(days=1)
+        assert kept == f"{days:g}d" if kept else days == 0
 
 
 def check_simulator(case: Golden, found: Told) -> None:

@@ -22,6 +22,9 @@ from pulse_consumer.moving import plan_adopt, plan_reset, plan_rewind_to_offsets
 pytestmark = pytest.mark.integration
 
 
+OLD = {"batches": "first_offset < 20", "dead_letters": "kafka_offset < 20", "event_conflicts": "kafka_offset < 20"}
+
+
 def verify(
     pipeline: Pipeline, *words: str, database: DatabaseSettings | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -76,6 +79,20 @@ def test_what_retention_removed_is_told_and_is_no_fault(pipeline: Pipeline) -> N
     assert "100 rows are no longer kept" in verify(pipeline).stdout
     pipeline.execute("update ops.retention set kept_from = now() - interval '61 days'")
     assert [one["kind"] for one in findings(pipeline, cli.FAILED)] == ["missing"]
+
+
+def test_letters_and_conflicts_that_retention_removed_are_told_and_are_no_fault(pipeline: Pipeline) -> None:
+    batches(pipeline)
+    for table, column in (("batches", "committed_at"), ("dead_letters", "first_seen"), ("event_conflicts", "seen_at")):
+        pipeline.execute(f"update raw.{table} set {column} = {column} - interval '60 days' where {OLD[table]}")
+    done = keeping.run(pipeline.database, letter_length=30 * keeping.DAY)
+    assert (done.letters, done.conflicts) == (4, 4)
+    assert findings(pipeline, cli.OK) == []
+    assert "offsets 0 to 19: 4 rows no longer in raw.dead_letters" in verify(pipeline).stdout, "as one range by now"
+    pipeline.execute("delete from raw.dead_letters where kafka_offset = 28")
+    assert [(one["kind"], one["first"]) for one in findings(pipeline, cli.FAILED)] == [("missing", 20)]
+    pipeline.execute("update ops.dead_letter_retention set kept_from = now() - interval '61 days'")
+    assert {one["first"] for one in findings(pipeline, cli.FAILED)} == {0, 20}
 
 
 def test_it_adds_up_after_a_kill_a_replay_a_rewind_and_while_a_consumer_runs(pipeline: Pipeline) -> None:

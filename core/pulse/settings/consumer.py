@@ -108,6 +108,14 @@ class MaintainSettings(Settings):
         minimum=0,
         maximum=9_999 * 86_400,
     )
+    dead_letter_retention: timedelta = setting(
+        "PULSE_DEAD_LETTER_RETENTION",
+        "How long Postgres keeps dead letters after the last thing that happened to them, and conflicts, such as "
+        "8760h; 0s keeps them as long as PULSE_RETENTION keeps events.",
+        timedelta(0),
+        minimum=0,
+        maximum=9_999 * 86_400,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,19 @@ class Sink(Part, frozen=True):
         | UnsetType
     ) = UNSET
 
+    dead_letter_retention: (
+        Annotated[
+            str,
+            text(
+                "How long the database keeps dead letters after the last thing that happened to them, and conflicts, "
+                "such as 365d; as long as retention if absent.",
+                YEARS,
+                5,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
     rules = (
         Rule(
             "has(self.cloudNativePG) != has(self.external)",

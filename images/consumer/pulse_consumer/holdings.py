@@ -23,7 +23,8 @@ class Stretch:
     most_conflict: int
     dead: int
     most_dead: int
-    expired: bool  # committed, in part at least, before what retention keeps
+    expired: bool  # committed, in part at least, before what retention keeps of the events
+    letters_expired: bool = False  # the same of dead letters and conflicts
 
 
 def events(partition: int, stretch: Stretch, held: int, stored_again: int, closed: Sequence[Span]) -> list[Finding]:
@@ -58,7 +59,7 @@ def events(partition: int, stretch: Stretch, held: int, stored_again: int, close
 def ledger(table: str, partition: int, stretch: Stretch, held: int, counted: int, most: int) -> list[Finding]:
     """raw.dead_letters or raw.event_conflicts beside the ledger; a record is in them once, however often it is read."""
     if held < most:
-        if stretch.expired:
+        if stretch.letters_expired:
             return [_finding("expired", partition, stretch, most - held, f"rows no longer in {table}.", fault=False)]
         says = f"rows are gone from {table}: {most} counted in one pass, {held} there."
         return [_finding("missing", partition, stretch, most - held, says, todo=_read_again(partition, stretch))]

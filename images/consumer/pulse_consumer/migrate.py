@@ -54,7 +54,8 @@ grant select, insert, update on raw.consumer_offsets to {ingest};
 grant select, insert on all tables in schema raw to {ingest};
 grant select on all tables in schema raw to {transform};
 grant usage on schema ops to {ingest}, {transform}, {reader};
-grant select on ops.migrations, ops.pipeline, ops.retention to {ingest}, {transform}, {reader};
+grant select on ops.migrations, ops.pipeline, ops.retention, ops.dead_letter_retention
+    to {ingest}, {transform}, {reader};
 grant usage, create on schema staging, intermediate, marts to {transform};
 grant usage on schema marts to {reader};
 grant select, insert, update on ops.dbt_runs, ops.dbt_results, ops.dbt_offsets to {transform};

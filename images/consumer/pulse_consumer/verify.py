@@ -163,8 +163,7 @@ class _Partition:
     def check(self) -> Checked:
         self._add_up()
         closed = self._follow_chains()
-        kept_from = _kept_from(self._connection)
-        low, stretches = _LOWEST, self._stretches(kept_from)
+        low, stretches = _LOWEST, self._stretches()
         block = list(islice(stretches, _BLOCK_STRETCHES))
         while True:
             following = list(islice(stretches, _BLOCK_STRETCHES))
@@ -199,13 +198,24 @@ class _Partition:
             closed += result.closed
         return closed
 
-    def _stretches(self, kept_from: datetime | None) -> Iterator[Stretch]:
+    def _stretches(self) -> Iterator[Stretch]:
+        kept_from = _kept_from(self._connection, "ops.retention")
+        letters_from = _kept_from(self._connection, "ops.dead_letter_retention")
         with self._connection.cursor("stretches") as cursor:
             cursor.itersize = _BLOCK_STRETCHES
             for row in cursor.execute(_STRETCHES, self._words):
                 first, following, inserted, conflict, most_conflict, dead, most_dead, committed_at = row
-                expired = kept_from is not None and committed_at < kept_from
-                yield Stretch(first, following, inserted, conflict, most_conflict, dead, most_dead, expired)
+                yield Stretch(
+                    first,
+                    following,
+                    inserted,
+                    conflict,
+                    most_conflict,
+                    dead,
+                    most_dead,
+                    expired=kept_from is not None and committed_at < kept_from,
+                    letters_expired=letters_from is not None and committed_at < letters_from,
+                )
 
     def _compare(self, block: Sequence[Stretch], low: int, high: int, closed: Sequence[Span]) -> None:
         rows, dead, conflicts = (self._counts(table, block, low, high) for table in _TABLES)
@@ -250,10 +260,10 @@ class _Partition:
         return int(row[0]) if row else 0
 
 
-def _kept_from(connection: Connection) -> datetime | None:
-    """The time before which events are no longer kept; None where nothing is ever removed."""
-    row = connection.execute("select to_regclass('ops.retention')").fetchone()
+def _kept_from(connection: Connection, table: str) -> datetime | None:
+    """The time before which rows are no longer kept, by the table that says so; None where none was ever removed."""
+    row = connection.execute("select to_regclass(%s)", [table]).fetchone()
     if row is None or row[0] is None:
         return None
-    kept = connection.execute("select max(kept_from) from ops.retention").fetchone()
+    kept = connection.execute(sql.SQL("select max(kept_from) from {}").format(sql.SQL(table))).fetchone()
     return kept[0] if kept else None

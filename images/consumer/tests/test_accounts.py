@@ -158,7 +158,7 @@ def test_a_dead_letter_is_kept_once_however_often_it_was_read(held: int, kind: s
 
 
 def test_what_retention_removed_is_a_note() -> None:
-    old = replace(STRETCH, expired=True)
+    old = replace(STRETCH, expired=True, letters_expired=True)
     found = [*holdings.events(0, old, 10, 0, ()), *holdings.ledger("raw.dead_letters", 0, old, 0, 6, 3)]
     assert [(one.kind, one.count, one.fault) for one in found] == [("expired", 80, False), ("expired", 3, False)]
 

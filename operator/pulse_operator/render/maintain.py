@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from pulse.facts import DatabaseAccess
 from pulse.plan import milliseconds
@@ -47,12 +47,17 @@ def maintenance(inputs: Inputs) -> list[Wanted]:
 
 def settings(inputs: Inputs, access: DatabaseAccess) -> MaintainSettings:
     """What the run is told."""
-    kept = inputs.spec.sink.retention
+    sink = inputs.spec.sink
     return MaintainSettings(
         database=database_settings(access),
         log=LOG,
-        retention=timedelta(0) if kept is UNSET else timedelta(milliseconds=milliseconds(kept)),
+        retention=_length(sink.retention),
+        dead_letter_retention=_length(sink.dead_letter_retention),
     )
+
+
+def _length(said: str | UnsetType) -> timedelta:
+    return timedelta(0) if said is UNSET else timedelta(milliseconds=milliseconds(said))
 
 
 def _spec(inputs: Inputs, told: Environment) -> Manifest:

@@ -23,8 +23,9 @@ def _day(text: str) -> datetime:
 def _maintain_words(parser: ArgumentParser) -> None:
     parser.description = (
         "Makes the week partitions of raw.events up to a week ahead, and removes events that are past PULSE_RETENTION "
-        "once the transformation has read them; makes fewer rows of the old part of raw.batches. Consumers may run "
-        "meanwhile. Safe to run at any time, and again."
+        "once the transformation has read them; removes dead letters and conflicts that are past "
+        "PULSE_DEAD_LETTER_RETENTION, open letters with a warning; makes fewer rows of the old part of raw.batches. "
+        "Consumers may run meanwhile. Safe to run at any time, and again."
     )
     parser.add_argument(
         "--from",
@@ -42,7 +43,14 @@ def _maintain(args: Namespace, env: Mapping[str, str]) -> int:
 
     settings = MaintainSettings.from_env(env)
     log = logs.configure(settings.log, "maintain")
-    done = maintain(settings.database.dsn, settings.retention or None, log, since=args.since, dry_run=args.dry_run)
+    done = maintain(
+        settings.database.dsn,
+        settings.retention or None,
+        log,
+        letter_length=settings.dead_letter_retention or None,
+        since=args.since,
+        dry_run=args.dry_run,
+    )
     log.info(
         "database_maintained",
         made=len(done.made),
@@ -51,6 +59,9 @@ def _maintain(args: Namespace, env: Mapping[str, str]) -> int:
         held=len(done.held),
         expired=done.expired,
         compacted=done.compacted,
+        letters=done.letters,
+        open_letters=done.open_letters,
+        conflicts=done.conflicts,
         kept_from=done.kept_from.isoformat() if done.kept_from else None,
         dry_run=args.dry_run,
     )

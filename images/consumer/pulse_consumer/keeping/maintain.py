@@ -13,7 +13,7 @@ from typing import cast
 
 from structlog.stdlib import BoundLogger
 
-from pulse_consumer.keeping import ledger, partitions, retention
+from pulse_consumer.keeping import ledger, letters, partitions, retention
 from pulse_consumer.keeping.retention import Dropped, Held
 from pulse_consumer.keeping.steps import Connection, Steps, alone
 from pulse_consumer.keeping.weeks import Week, is_expired, wanted
@@ -30,6 +30,9 @@ class Done:
     expired: int = 0
     compacted: int = 0
     kept_from: datetime | None = None
+    letters: int = 0
+    open_letters: int = 0
+    conflicts: int = 0
 
 
 def maintain(
@@ -37,15 +40,17 @@ def maintain(
     length: timedelta | None,
     log: BoundLogger,
     *,
+    letter_length: timedelta | None = None,
     since: datetime | None = None,
     dry_run: bool = False,
     pause: Callable[[float], None] = time.sleep,
 ) -> Done:
     """Makes the partitions that are missing, ends what is older than `length` (None: nothing), compacts the ledger.
 
-    Partitions reach from `since` or the retention's start, without either from this week, to a week ahead. The clock is
-    the server's. Raises Stop if another run is at work, DatabaseUnavailable if a lock was never to be had,
-    DatabaseWrong if the database is not migrated or this user does not own the tables.
+    Dead letters and conflicts end after `letter_length`; None: like the events. Partitions reach from `since` or the
+    retention's start, without either from this week, to a week ahead. The clock is the server's. Raises Stop if another
+    run is at work, DatabaseUnavailable if a lock was never to be had, DatabaseWrong if the database is not migrated or
+    this user does not own the tables.
     """
     with alone(dsn) as connection:
         steps = Steps(connection, log, pause)
@@ -55,6 +60,9 @@ def maintain(
         run.make(wanted(now, max(since, kept_from) if since and kept_from else since or kept_from))
         if kept_from is not None:
             run.end(kept_from)
+        letters_from = retention.kept_from(now, letter_length) if letter_length else kept_from
+        if letters_from is not None:
+            run.end_letters(letters_from)
         if not dry_run:
             run.compact(now)
             # The server analyses partitions by itself, and never the table as a whole.
@@ -85,6 +93,27 @@ class _Run:
             if is_expired(week, kept_from):
                 self._end(week, kept_from)
         self._expire(kept_from)
+
+    def end_letters(self, kept_from: datetime) -> None:
+        """Removes dead letters and conflicts that are past their retention; open letters loudly."""
+        if self.dry_run:
+            found = self.steps.step("Counting dead letters", lambda one: letters.count_expired(one, kept_from))
+            self.done.conflicts = self.steps.step(
+                "Counting conflicts", lambda one: letters.count_expired_conflicts(one, kept_from)
+            )
+        else:
+            self.steps.step("Writing ops.dead_letter_retention", lambda one: letters.note(one, kept_from))
+            found = self._expire_letters(kept_from)
+            self._expire_conflicts(kept_from)
+        self.done.letters, self.done.open_letters = found.letters, found.open.total()
+        if found.open:
+            self.log.warning(
+                "open_dead_letters_expired",
+                removed=found.open.total(),
+                classes=dict(found.open),
+                kept_from=kept_from.isoformat(),
+                dry_run=self.dry_run,
+            )
 
     def compact(self, now: datetime) -> None:
         """Makes fewer rows of the old part of the ledger."""
@@ -122,6 +151,25 @@ class _Run:
             self.done.expired += removed
             if removed:
                 self.log.info("events_expired", removed=removed, so_far=self.done.expired)
+
+    def _expire_letters(self, kept_from: datetime) -> letters.Expired:
+        found = letters.Expired()
+        while True:
+            removed = self.steps.removing("Expiring dead letters", lambda one: letters.expire(one, kept_from))
+            if removed is None:
+                self.log.warning(
+                    "dead_letters_held", reason="`pulse dlq` is at work on them; the next run looks again."
+                )
+                return found
+            found.add(removed)
+            if removed.letters < letters.ROWS_A_DELETE:
+                return found
+
+    def _expire_conflicts(self, kept_from: datetime) -> None:
+        removed = letters.ROWS_A_DELETE
+        while removed == letters.ROWS_A_DELETE:
+            removed = self.steps.removing("Expiring conflicts", lambda one: letters.expire_conflicts(one, kept_from))
+            self.done.conflicts += removed
 
     def _existing(self) -> list[Week]:
         return self.steps.step("Looking at the partitions", partitions.existing)
