@@ -148,10 +148,10 @@ def _pods(place: Place) -> list[str]:
 # dbt
 
 
-def run_of_dbt(place: Place) -> Ref:
+def run_of(place: Place, component: str = "transform") -> Ref:
     """What the CronJob makes when it is due."""
-    cron = place.there(place.ref(objects.CRON_JOB, "transform"))
-    name = f"{place.name}-transform-{uuid.uuid4().hex[:8]}"
+    cron = place.there(place.ref(objects.CRON_JOB, component))
+    name = f"{place.name}-{component}-{uuid.uuid4().hex[:8]}"
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "controller": True}
     owner |= {"name": cron["metadata"]["name"], "uid": cron["metadata"]["uid"]}
     template = cron["spec"]["jobTemplate"]
@@ -164,9 +164,9 @@ def run_of_dbt(place: Place) -> Ref:
     return Ref(objects.JOB, place.namespace, name)
 
 
-def last_good(place: Place, seconds_ago: float) -> None:
+def last_good(place: Place, seconds_ago: float, component: str = "transform") -> None:
     """What the CronJob says of its last good run."""
-    place.tell(place.ref(objects.CRON_JOB, "transform"), lastSuccessfulTime=text_of(time.time() - seconds_ago))
+    place.tell(place.ref(objects.CRON_JOB, component), lastSuccessfulTime=text_of(time.time() - seconds_ago))
 
 
 YEARS = 3 * 366 * 86_400.0
@@ -208,7 +208,7 @@ def test_a_refused_schedule_is_mended_by_applying_a_good_one(world: World) -> No
 def test_a_run_of_dbt_that_failed_is_told_until_one_is_good(running: Place) -> None:
     running.until_ready()
     running.world.nodes.decide(running.name, "transform", failed(1, "model fct_sessions: division by zero"))
-    job = run_of_dbt(running)
+    job = run_of(running)
     message = running.until_condition("TransformFresh", "False", "RunFailed")
     assert "division by zero" in message
     assert f"Pod {job.name}-" in message
@@ -218,3 +218,24 @@ def test_a_run_of_dbt_that_failed_is_told_until_one_is_good(running: Place) -> N
     last_good(running, -1)
     running.until_condition("TransformFresh", "True", "Fresh")
     running.until_ready()
+
+
+# The upkeep of the database
+
+
+def test_an_upkeep_that_failed_is_told_until_a_run_is_good_and_the_pipeline_stays_ready(running: Place) -> None:
+    running.until_ready()
+    running.world.nodes.decide(running.name, "maintain", failed(STOPPED, "must be owner of table events"))
+    job = run_of(running, "maintain")
+    message = running.until_condition("DatabaseMaintained", "False", "RunFailed")
+    assert "must be owner of table events" in message
+    assert f"Pod {job.name}-" in message
+    told = running.until("the status tells it too", lambda: running.status().get("maintenance"))
+    assert "must be owner of table events" in told["message"]
+    assert running.condition("Ready")["status"] == "True"
+    assert running.status()["phase"] == "Degraded"
+    running.world.nodes.decide(running.name, "maintain", SUCCEEDED)
+    last_good(running, -1, "maintain")
+    running.until_condition("DatabaseMaintained", "True", "Maintained")
+    running.until("the phase follows", lambda: running.status()["phase"] == "Ready")
+    assert "message" not in running.status()["maintenance"]

@@ -185,12 +185,8 @@ def _status() -> dict[str, Any]:
             message=_words("The arithmetic behind it.", 1024),
             changedAt=_time("When the number was last changed."),
         ),
-        transform=_object(
-            "The runs of dbt.",
-            lastSuccessTime=_time("When the last good run ended."),
-            lastFailureTime=_time("When the last failed run ended."),
-            message=_words("What failed, if the newest run did.", 1024),
-        ),
+        transform=_runs("The runs of dbt."),
+        maintenance=_runs("The upkeep of the database: partitions and retention."),
         collector=_object(
             "Where the collectors take events.",
             service=_words("Address inside of the cluster.", 256),
@@ -211,6 +207,15 @@ def _status() -> dict[str, Any]:
             ),
         ),
         autoscaler=_words("What the autoscaler goes on from after a restart; no interface for others.", 65_536),
+    )
+
+
+def _runs(description: str) -> dict[str, Any]:
+    return _object(
+        description,
+        lastSuccessTime=_time("When the last good run ended."),
+        lastFailureTime=_time("When the last failed run ended."),
+        message=_words("What failed, if the newest run did.", 1024),
     )
 
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 from prometheus_client import Gauge
 
 from pulse.adapters import metrics
-from pulse_operator.conditions import ORDER, Evidence, last_success
+from pulse_operator.conditions import ORDER, Evidence, last_success, runs_of_dbt, runs_of_maintenance
 from pulse_operator.dependencies import Status, Verdict
 from pulse_operator.dependencies.verdict import status
 from pulse_operator.readings import Reading
 
-# The status that is shown of each condition: a thousand pipelines have twelve thousand of them.
+# The status that is shown of each condition: a thousand pipelines have thirteen thousand of them.
 _shown: dict[tuple[str, str, str], Status] = {}
 
 
@@ -27,12 +27,15 @@ def show(evidence: Evidence, found: Mapping[str, Verdict]) -> None:
         metrics.PIPELINE_DRAIN_SECONDS.labels(*key).set(decision.drain_seconds)
     else:
         _remove(metrics.PIPELINE_DRAIN_SECONDS, *key)
-    cron_job = evidence.seen.there(evidence.wants.transform)
-    good = last_success(cron_job) if cron_job is not None else None
-    if good is not None:
-        metrics.PIPELINE_LAST_TRANSFORM.labels(*key).set(good)
-    else:
-        _remove(metrics.PIPELINE_LAST_TRANSFORM, *key)
+    for metric, runs in (
+        (metrics.PIPELINE_LAST_TRANSFORM, runs_of_dbt(evidence)),
+        (metrics.PIPELINE_LAST_MAINTENANCE, runs_of_maintenance(evidence)),
+    ):
+        good = last_success(evidence, runs)
+        if good is not None:
+            metric.labels(*key).set(good)
+        else:
+            _remove(metric, *key)
     consumer = evidence.seen.there(evidence.wants.consumer)
     if consumer is not None:
         metrics.PIPELINE_REPLICAS.labels(*key, "current").set(status(consumer).get("readyReplicas", 0))
@@ -55,6 +58,7 @@ def forget(key: tuple[str, str]) -> None:
         metrics.PIPELINE_LAG_READ,
         metrics.PIPELINE_DRAIN_SECONDS,
         metrics.PIPELINE_LAST_TRANSFORM,
+        metrics.PIPELINE_LAST_MAINTENANCE,
     ):
         _remove(metric, *key)
     for kind in ("current", "desired"):

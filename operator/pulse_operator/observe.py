@@ -30,7 +30,7 @@ OPTIONAL_KINDS = (objects.POD_MONITOR, objects.DATABASE_ROLE)
 # What is in the names of the Jobs that Pulse makes itself; CronJobs make the others.
 OWN_JOBS = ("migrate", PROVISION)
 
-# The two Jobs that are read each time are the newest; older ones tell nothing that counts.
+# Of the Jobs of dbt and of those of the upkeep the two newest are read each time; older ones tell nothing that counts.
 _RUNS = 2
 # What a watch that does not work says about every object of its kind. One that fails after it worked is believed.
 _UNREAD = {Phase.NOT_SERVED: Missing.KIND, Phase.FORBIDDEN: Missing.RIGHT, Phase.PENDING: Missing.ANSWER}
@@ -55,12 +55,13 @@ class Observer:
         found = dict(zip(refs, await asyncio.gather(*(self.read(ref) for ref in refs)), strict=True))
         secrets = _user_secrets(wanted, found)
         found.update(zip(secrets, await asyncio.gather(*(self.read(ref) for ref in secrets)), strict=True))
-        runs = self._jobs(found, "transform")
+        runs, maintenance = self._jobs(found, "transform"), self._jobs(found, "maintain")
         return wanted, Seen(
             at=self._clock(),
             objects=found,
-            pods=await self._pods(pipeline, wanted, found, runs),
+            pods=await self._pods(pipeline, wanted, found, [*runs, *maintenance]),
             runs=tuple(runs),
+            maintenance=tuple(maintenance),
             served=frozenset(kind for kind in OPTIONAL_KINDS if self._serves(kind, pipeline)),
         )
 
@@ -142,14 +143,16 @@ class Observer:
         return there is not None and self._phase(kind, there) is Phase.SYNCED
 
     def _runs(self, pipeline: Pipeline) -> list[Ref]:
-        """The Jobs of this pipeline: those that Pulse makes itself, and the newest runs of dbt."""
+        """The Jobs of this pipeline: those that Pulse makes itself, and the newest runs of dbt and of the upkeep."""
         owned = self._watches.index.owned_by(*pipeline.key)
         jobs = [ref for ref in owned if ref.kind is objects.JOB]
         made = {ref: meta.created_at for ref in jobs if (meta := self._watches.lookup(ref)) is not None}
+        found = sorted(made, key=lambda ref: made[ref])
         prefixes = tuple(f"{pipeline.identity.name}-{one}-" for one in OWN_JOBS)
-        own = [ref for ref in made if ref.name.startswith(prefixes)]
-        others = sorted((ref for ref in made if ref not in own), key=lambda ref: made[ref])
-        return own + others[-_RUNS:]
+        own = [ref for ref in found if ref.name.startswith(prefixes)]
+        upkeep = [ref for ref in found if ref.name.startswith(f"{pipeline.identity.name}-maintain-")]
+        others = [ref for ref in found if ref not in (*own, *upkeep)]
+        return own + upkeep[-_RUNS:] + others[-_RUNS:]
 
     def _jobs(self, found: dict[Ref, Found], component: str) -> list[Raw]:
         jobs = [raw for ref, raw in found.items() if ref.kind is objects.JOB and not isinstance(raw, Missing)]
@@ -193,7 +196,7 @@ def own_places(pipeline: Pipeline) -> list[tuple[Kind, str]]:
 
 def _direct(wanted: Wants) -> list[Ref]:
     refs = [*wanted.platform, *wanted.topics.values(), *wanted.users.values(), *wanted.roles.values()]
-    refs += [*wanted.role_secrets.values(), wanted.consumer, wanted.transform, *wanted.dashboards.all]
+    refs += [*wanted.role_secrets.values(), wanted.consumer, wanted.transform, wanted.maintain, *wanted.dashboards.all]
     return [*refs, *(ref for ref in (wanted.database, wanted.collector, wanted.own_keys) if ref is not None)]
 
 

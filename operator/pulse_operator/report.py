@@ -13,7 +13,8 @@ from typing import Any
 
 from pulse.facts import Decision
 from pulse_operator import scaling
-from pulse_operator.conditions import Evidence, last_failure, last_success
+from pulse_operator.conditions import Evidence, last_failure, last_success, runs_of_dbt, runs_of_maintenance
+from pulse_operator.conditions.scheduled import Scheduled
 from pulse_operator.dependencies import Reason, Status, Verdict
 from pulse_operator.dependencies.verdict import status as told_by
 from pulse_operator.render import metabase, page
@@ -54,7 +55,8 @@ def status_of(evidence: Evidence, found: Mapping[str, Verdict]) -> dict[str, Any
             "lag": _lag(evidence),
             "replicas": _replicas(evidence),
             "collector": _collector(evidence),
-            "transform": _transform(evidence),
+            "transform": _runs(evidence, runs_of_dbt(evidence), "transform"),
+            "maintenance": _runs(evidence, runs_of_maintenance(evidence), "maintenance"),
             "dashboard": _dashboard(evidence),
             "autoscaler": _autoscaler(evidence.decision),
         }
@@ -77,8 +79,8 @@ def phase(evidence: Evidence, found: Mapping[str, Verdict]) -> str:
     ready = found["Ready"]
     if ready.status is Status.TRUE:
         degraded = any(verdict.reason in (Reason.DEGRADED, Reason.ROLLING) for verdict in found.values())
-        unseen = found["DashboardReady"].status is Status.FALSE
-        return "Degraded" if degraded or unseen else "Ready"
+        failing = any(found[name].status is Status.FALSE for name in ("DatabaseMaintained", "DashboardReady"))
+        return "Degraded" if degraded or failing else "Ready"
     consuming = found["ConsumerAvailable"].status is Status.TRUE
     if consuming:
         return "Degraded"
@@ -201,11 +203,10 @@ def _replicas(evidence: Evidence) -> dict[str, Any]:
     )
 
 
-def _transform(evidence: Evidence) -> dict[str, Any]:
-    cron_job = evidence.seen.there(evidence.wants.transform)
-    if cron_job is None:
-        return dict(evidence.pipeline.status.get("transform") or {})
-    good, bad = last_success(cron_job), last_failure(evidence)
+def _runs(evidence: Evidence, what: Scheduled, name: str) -> dict[str, Any]:
+    if evidence.seen.there(what.ref) is None:
+        return dict(evidence.pipeline.status.get(name) or {})
+    good, bad = last_success(evidence, what), last_failure(evidence, what)
     return _without_nothing(
         {
             "lastSuccessTime": text_of(good) if good is not None else None,

@@ -20,6 +20,7 @@ class Seen:
     objects: Mapping[Ref, Found] = field(default_factory=dict)
     pods: Mapping[Ref, tuple[Raw, ...]] = field(default_factory=dict)  # by the Deployment or Job they belong to
     runs: tuple[Raw, ...] = ()  # the Jobs of the transform CronJob, oldest first
+    maintenance: tuple[Raw, ...] = ()  # those of the maintain CronJob, likewise
     served: frozenset[Kind] = frozenset()  # of the kinds that a cluster may lack
 
     def found(self, ref: Ref) -> Found:

@@ -72,14 +72,6 @@ CASES = [
     ConditionCase(
         "external, whatever it is", looked(EXTERNAL), "DatabaseReady", "True", "External", ("SchemaMigrated",)
     ),
-    ConditionCase(
-        "a CronJob of the upkeep that was refused",
-        looked(refusals={OURS.maintain: false(Reason.REFUSED, f"{OURS.maintain}: no such schedule.")}),
-        "SchemaMigrated",
-        "False",
-        "Refused",
-        (str(OURS.maintain), "no such schedule"),
-    ),
     ConditionCase("done", looked(), "SchemaMigrated", "True", "Migrated", (str(JOB),)),
     ConditionCase(
         "to be made", looked(put={JOB: Missing.OBJECT}), "SchemaMigrated", "Unknown", "Migrating", (str(JOB),)

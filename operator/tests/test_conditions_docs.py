@@ -39,7 +39,9 @@ GROUPS = {
     "consumer": "consumer",
     "deployment": "consumer",
     "collector": "collector",
+    "scheduled": "transform",
     "transform": "transform",
+    "maintenance": "maintenance",
     "dashboard": "dashboard",
     "aside": "ready",
 }

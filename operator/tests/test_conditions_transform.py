@@ -8,7 +8,7 @@ import pytest
 from kit.evidence import KAFKA, RAN_AT, SPEC, TRANSFORM, ConditionCase, condition, looked, migration, there
 
 from pulse_operator import objects
-from pulse_operator.conditions import last_failure
+from pulse_operator.conditions import Evidence, last_failure, runs_of_dbt
 from pulse_operator.dependencies import Missing, Reason
 from pulse_operator.dependencies.verdict import false
 from pulse_operator.objects import Ref
@@ -127,13 +127,17 @@ def test_condition(case: ConditionCase) -> None:
     case.hold()
 
 
+def failure(evidence: Evidence) -> tuple[float, str] | None:
+    return last_failure(evidence, runs_of_dbt(evidence))
+
+
 def test_a_failure_is_told_with_its_time() -> None:
-    told = last_failure(looked(runs=[FAILED, run("running", LATER, "Other")]))
+    told = failure(looked(runs=[FAILED, run("running", LATER, "Other")]))
     assert told == (seconds_of(LATER), "Job has reached the limit.")
     assert text_of(told[0]) == LATER
 
 
 def test_a_failure_without_a_word_says_so() -> None:
-    told = last_failure(looked(runs=[run("shop-transform-2", LATER)]))
+    told = failure(looked(runs=[run("shop-transform-2", LATER)]))
     assert told
     assert told[1] == "no message"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kit.evidence import AT, CONSUMER, RAN_AT, READING, STEADY, TRANSFORM, looked
+import pytest
+from kit.evidence import AT, CONSUMER, MAINTAIN, RAN_AT, READING, STEADY, TRANSFORM, looked
 
 from pulse.adapters.metrics import OPERATOR_REGISTRY
 from pulse_operator import gauges
 from pulse_operator.conditions import conditions
+from pulse_operator.objects import Ref
 from pulse_operator.readings import Reading
 from pulse_operator.timestamps import seconds_of
 
@@ -47,11 +49,12 @@ def test_the_drain_time_is_absent_while_it_is_unknown() -> None:
         assert shown("pulse_pipeline_drain_seconds") is None
 
 
-def test_the_last_good_run_of_dbt_is_absent_before_there_is_one() -> None:
+@pytest.mark.parametrize(("name", "ref"), [("transform", TRANSFORM), ("maintenance", MAINTAIN)])
+def test_the_last_good_run_is_absent_before_there_is_one(name: str, ref: Ref) -> None:
     show()
-    assert shown("pulse_pipeline_last_transform_timestamp_seconds") == seconds_of(RAN_AT)
-    show(status={TRANSFORM: {"lastSuccessfulTime": None}})
-    assert shown("pulse_pipeline_last_transform_timestamp_seconds") is None
+    assert shown(f"pulse_pipeline_last_{name}_timestamp_seconds") == seconds_of(RAN_AT)
+    show(status={ref: {"lastSuccessfulTime": None}})
+    assert shown(f"pulse_pipeline_last_{name}_timestamp_seconds") is None
 
 
 def test_an_unknown_lag_leaves_the_last_figure_and_its_time() -> None:

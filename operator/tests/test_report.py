@@ -13,6 +13,7 @@ from kit.evidence import (
     AT,
     CONSUMER,
     KAFKA,
+    MAINTAIN,
     NOW,
     RAN_AT,
     READING,
@@ -27,6 +28,7 @@ from pulse_operator import report, scaling
 from pulse_operator.conditions import ORDER, Evidence, conditions
 from pulse_operator.dependencies import Missing, Reason
 from pulse_operator.dependencies.verdict import false, true, unknown
+from pulse_operator.objects import Ref
 from pulse_operator.readings import Reading
 from pulse_operator.scaling import PartitionOffsets
 from pulse_operator.timestamps import text_of
@@ -72,6 +74,7 @@ def test_the_status_of_a_pipeline_that_does_well() -> None:
             "changedAt": NOW,
         },
         "transform": {"lastSuccessTime": RAN_AT},
+        "maintenance": {"lastSuccessTime": RAN_AT},
     }
     assert [found["type"] for found in told["conditions"]] == list(ORDER)
     assert told["conditions"][0] == {
@@ -85,7 +88,7 @@ def test_the_status_of_a_pipeline_that_does_well() -> None:
 
 
 def test_of_a_pipeline_of_which_nothing_is_known_nothing_is_made_up() -> None:
-    gone = {CONSUMER: Missing.OBJECT, TRANSFORM: Missing.OBJECT}
+    gone = {CONSUMER: Missing.OBJECT, TRANSFORM: Missing.OBJECT, MAINTAIN: Missing.OBJECT}
     told = status(looked(put=gone, reading=None, decision=None))
     assert set(told) == {"observedGeneration", "phase", "conditions"}
 
@@ -202,17 +205,20 @@ def test_the_time_of_a_change_of_replicas_is_that_of_the_change() -> None:
     assert again(60, stored)["replicas"]["changedAt"] == text_of(AT + 60)
 
 
-def test_a_failed_run_is_told_and_what_was_stays_while_the_cron_job_is_away() -> None:
+@pytest.mark.parametrize(
+    ("name", "words", "ref"), [("transform", "runs", TRANSFORM), ("maintenance", "maintenance", MAINTAIN)]
+)
+def test_a_failed_run_is_told_and_what_was_stays_while_the_cron_job_is_away(name: str, words: str, ref: Ref) -> None:
     failed = {
         "metadata": {"name": "run", "namespace": "web"},
         "status": {"conditions": [{**condition("Failed", message="x" * 3_000), "lastTransitionTime": NOW}]},
         "apiVersion": "batch/v1",
         "kind": "Job",
     }
-    told = again(runs=[failed])["transform"]
+    told = again(**{words: [failed]})[name]
     assert (told["lastFailureTime"], len(told["message"])) == (NOW, 1_024)
-    away = looked(stored={"transform": told}, put={TRANSFORM: Missing.OBJECT})
-    assert status(away)["transform"] == told
+    away = looked(stored={name: told}, put={ref: Missing.OBJECT})
+    assert status(away)[name] == told
 
 
 def test_it_is_told_where_collectors_take_events_and_with_which_keys() -> None:

@@ -77,7 +77,7 @@ def pipeline(spec: Mapping[str, Any] = SPEC, /, **parts: Any) -> Pipeline:
 
 
 OURS = wants(pipeline())
-CONSUMER, TRANSFORM = OURS.consumer, OURS.transform
+CONSUMER, TRANSFORM, MAINTAIN = OURS.consumer, OURS.transform, OURS.maintain
 assert OURS.kafka, "the pipeline of these tests stands on Strimzi"
 KAFKA: Ref = OURS.kafka
 EVENTS, DLQ = OURS.topics["events"], OURS.topics["dlq"]
@@ -111,12 +111,13 @@ def looked(
     status: Mapping[Ref, Mapping[str, Any]] | None = None,
     pods: Mapping[Ref, Sequence[Mapping[str, Any]]] | None = None,
     runs: Sequence[Mapping[str, Any]] = (),
+    maintenance: Sequence[Mapping[str, Any]] = (),
     stored: Mapping[str, Any] | None = None,
     seconds: float = 0.0,
     **evidence: Any,
 ) -> Evidence:
-    """All is well, but for this: objects that are others or missing, parts of a status, pods, runs of dbt, some
-    seconds more; `stored` is the pipeline's status, `evidence` are fields of Evidence."""
+    """All is well, but for this: objects that are others or missing, parts of a status, pods, runs of dbt and of the
+    upkeep, some seconds more; `stored` is the pipeline's status, `evidence` are fields of Evidence."""
     ours = parsed({**raw_pipeline(spec), "status": dict(stored or {})})
     there: dict[Ref, Found] = {**_world(json.dumps(spec)), **(put or {})}
     for ref, told in (status or {}).items():
@@ -128,6 +129,7 @@ def looked(
         objects=there,
         pods={ref: tuple(found) for ref, found in (pods or {}).items()},
         runs=tuple(runs),
+        maintenance=tuple(maintenance),
         served=frozenset({objects.DATABASE_ROLE}),
     )
     return concluded(ours, seen, **{"reading": READING, "decision": STEADY, **evidence})

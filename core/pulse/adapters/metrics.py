@@ -127,6 +127,12 @@ PIPELINE_LAST_TRANSFORM = Gauge(
     ["namespace", "pipeline"],
     registry=OPERATOR_REGISTRY,
 )
+PIPELINE_LAST_MAINTENANCE = Gauge(
+    "pulse_pipeline_last_maintenance_timestamp_seconds",
+    "Unix time at which the last good run of `pulse maintain` ended; absent before the first.",
+    ["namespace", "pipeline"],
+    registry=OPERATOR_REGISTRY,
+)
 PIPELINE_REPLICAS = Gauge(
     "pulse_pipeline_replicas",
     "Consumers, by kind: current (ready) or desired.",

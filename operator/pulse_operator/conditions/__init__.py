@@ -11,19 +11,32 @@ from pulse_operator.conditions.dashboard import dashboard_ready
 from pulse_operator.conditions.database import database_ready, schema_migrated
 from pulse_operator.conditions.evidence import Evidence, combined, refused
 from pulse_operator.conditions.kafka import kafka_ready, topics_ready
-from pulse_operator.conditions.transform import last_failure, last_success, transform_fresh
+from pulse_operator.conditions.maintenance import database_maintained, runs_of_maintenance
+from pulse_operator.conditions.scheduled import last_failure, last_success
+from pulse_operator.conditions.transform import runs_of_dbt, transform_fresh
 from pulse_operator.dashboards import is_dashboards
 from pulse_operator.dependencies import Reason, Status, Verdict
 from pulse_operator.dependencies.verdict import true
 
-__all__ = ["ORDER", "Evidence", "combined", "conditions", "last_failure", "last_success", "refused"]
+__all__ = [
+    "ORDER",
+    "Evidence",
+    "combined",
+    "conditions",
+    "last_failure",
+    "last_success",
+    "refused",
+    "runs_of_dbt",
+    "runs_of_maintenance",
+]
 
 ORDER = (
     *("KafkaReady", "TopicsReady", "CredentialsReady", "DatabaseReady", "SchemaMigrated", "ConsumerAvailable"),
-    *("LagKnown", "ScalingLimited", "CollectorAvailable", "TransformFresh", "DashboardReady", "Ready"),
+    *("LagKnown", "ScalingLimited", "CollectorAvailable", "TransformFresh", "DatabaseMaintained", "DashboardReady"),
+    "Ready",
 )
-# Says how well it goes, not whether: events are stored and counted whatever is shown of them.
-_TELLS_ONLY = frozenset({"ScalingLimited", "DashboardReady"})
+# Say how well it goes, not whether: events are stored and counted all the same.
+_TELLS_ONLY = frozenset({"ScalingLimited", "DatabaseMaintained", "DashboardReady"})
 # What is only not known yet, such as a first run of dbt that is due in ten minutes, does not make a pipeline unready.
 _MAY_BE_UNKNOWN = frozenset({"TransformFresh"})
 
@@ -44,6 +57,7 @@ def conditions(evidence: Evidence) -> dict[str, Verdict]:
     found["ScalingLimited"] = scaling_limited(evidence)
     found["CollectorAvailable"] = collector_available(evidence, without_kafka)
     found["TransformFresh"] = transform_fresh(evidence, blocker)
+    found["DatabaseMaintained"] = database_maintained(evidence, blocker)
     found["DashboardReady"] = dashboard_ready(evidence, blocker)
     found["Ready"] = _ready(evidence, found)
     return found

@@ -32,7 +32,7 @@ def database_ready(evidence: Evidence) -> Verdict:
 def schema_migrated(evidence: Evidence) -> Verdict:
     """Whether the database has the schema that these images need, told by the Job that brings it there."""
     job = evidence.migration
-    problem = refused(evidence, (job, evidence.wants.maintain))
+    problem = refused(evidence, (job,))
     if problem:
         return problem
     if job is None:

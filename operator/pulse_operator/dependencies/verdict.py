@@ -99,6 +99,7 @@ class Reason(Enum):
     INEFFECTIVE_SCALE_UP = "IneffectiveScaleUp"
 
     FRESH = "Fresh"
+    MAINTAINED = "Maintained"
     NEVER_RAN = "NeverRan"
     STALE = "Stale"
     RUN_FAILED = "RunFailed"
