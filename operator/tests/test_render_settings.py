@@ -195,6 +195,8 @@ def check_collector(case: Golden, found: Told) -> None:
     assert dict(one.split(":") for one in made.keys.split(",")) == case.facts.write_keys
     assert made.address == {"Drop": "none", "Truncate": "truncated"}[spec.address]
     assert made.proxies == (spec.proxies or 1), "an Ingress is one"
+    kinds = {"None": "none", "Readable": "readable", "HttpOnly": "http-only"}
+    assert (made.cookie, made.cookie_domain) == (kinds[spec.cookie.kind], spec.cookie.domain or "")
     limits = spec.limits
     assert (made.request_bytes, made.unpacked_bytes) == (limits.request_bytes, limits.unpacked_bytes)
     assert (made.event_bytes, made.batch_events) == (limits.event_bytes, limits.batch_events)

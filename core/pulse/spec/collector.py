@@ -11,6 +11,8 @@ from pulse.senders import ORIGIN
 from pulse.spec.ingress import Ingress
 from pulse.spec.part import Amounts, Part, Resources, SecretRef, text
 
+_DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
+
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -72,6 +74,37 @@ class Replicas(Part, frozen=True):
     )
 
 
+class Cookie(Part, frozen=True):
+    """The cookie that knows visitors again, set for pages that ask for it."""
+
+    kind: Annotated[
+        Literal["None", "Readable", "HttpOnly"],
+        Meta(
+            description="None sets none; Readable is the tracker's own; HttpOnly is for pages that have but the pixel."
+        ),
+    ] = "None"
+    domain: (
+        Annotated[
+            str,
+            text(
+                "What the names of pages and collector have in common, such as shop.example; the collector's own name "
+                "if absent.",
+                _DOMAIN,
+                253,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    rules = (
+        Rule(
+            "self.kind != 'None' || !has(self.domain)",
+            "domain needs a kind other than None: else there is no cookie",
+            lambda cookie: cookie.kind != "None" or not has(cookie.domain),
+        ),
+    )
+
+
 class Collector(Part, frozen=True):
     """The collectors, which take events by HTTP and write them to Kafka."""
 
@@ -97,6 +130,7 @@ class Collector(Part, frozen=True):
         Literal["Drop", "Truncate"],
         Meta(description="What becomes of a client's address: nothing is kept, or an IPv4 /24 or IPv6 /48."),
     ] = "Drop"
+    cookie: Annotated[Cookie, Meta(description="The cookie that knows visitors again.")] = Cookie()
     proxies: (
         Annotated[
             int,

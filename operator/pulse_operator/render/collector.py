@@ -39,6 +39,8 @@ SERVICE_PORT = 80
 PATH = "/v1"
 EVENTS_PATH = f"{PATH}/events"
 
+_COOKIES = {"None": "none", "Readable": "readable", "HttpOnly": "http-only"}
+
 # Until whoever routes to a pod that is about to stop has learned of it. The pod itself waits, so no hook has to.
 _STOP_DELAY = timedelta(seconds=10)
 _MARGIN_SECONDS = 5
@@ -105,6 +107,8 @@ def settings(inputs: Inputs, kafka: KafkaAccess) -> CollectorSettings:
         origins=",".join(wanted.origins),
         keys=keys_text(inputs.facts.write_keys),
         address="truncated" if wanted.address == "Truncate" else "none",
+        cookie=_COOKIES[wanted.cookie.kind],
+        cookie_domain=wanted.cookie.domain or "",
         proxies=before if wanted.proxies is UNSET else wanted.proxies,
         request_bytes=wanted.limits.request_bytes,
         unpacked_bytes=wanted.limits.unpacked_bytes,
