@@ -19,6 +19,9 @@ from typing import cast
 import uvloop
 from bench.collector import traffic
 
+# How long the answers to the last requests are waited for.
+LAST_ANSWER_SECONDS = 30.0
+
 
 class Run:
     """All connections, and what they saw."""
@@ -30,7 +33,7 @@ class Run:
         self.times: list[float] = []
         self.idle: deque[Connection] = deque()
         self.due: deque[float] = deque()
-        self.sent = 0
+        self.sent = self.open = self.in_time = 0
         self.began = self.ends = 0.0
 
     def free(self, connection: Connection) -> None:
@@ -75,6 +78,7 @@ class Connection(asyncio.Protocol):
         """Sends the next request."""
         assert self._transport is not None
         self._began = due
+        self._run.open += 1
         self._next = (self._next + 1) % len(self._run.requests)
         self._transport.write(self._run.requests[self._next])
 
@@ -85,7 +89,10 @@ class Connection(asyncio.Protocol):
         if not found or len(body) < int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
             return
         self._run.statuses[int(self._answer[9:12])] += 1
-        self._run.times.append(time.perf_counter() - self._began)
+        now = time.perf_counter()
+        self._run.times.append(now - self._began)
+        self._run.in_time += now <= self._run.ends
+        self._run.open -= 1
         self._answer = b""
         self._run.free(self)
 
@@ -107,10 +114,14 @@ async def load(ports: list[int], connections: int, run: Run) -> dict[str, object
         run.free(connection)
     if run.rate:
         await run.schedule()
-    await asyncio.sleep(max(0.0, run.ends - time.perf_counter()) + 1.0)
+    await asyncio.sleep(max(0.0, run.ends - time.perf_counter()))
+    while (
+        run.open and time.perf_counter() < run.ends + LAST_ANSWER_SECONDS
+    ):  # what was sent may be stored, so it counts
+        await asyncio.sleep(0.05)
     times = sorted(run.times)
     return {
-        "requests": len(times),
+        "requests": run.in_time,
         "statuses": dict(run.statuses),
         "p50_ms": times[len(times) // 2] * 1000,
         "p99_ms": times[len(times) * 99 // 100] * 1000,
