@@ -155,14 +155,6 @@ MUTATIONS: Sequence[Mutation] = (
         "::test_what_was_answered_202_is_in_postgres_once_though_collector_and_kafka_are_killed_again_and_again",
     ),
     _mistake(
-        "no-drain",
-        "an end that was asked for leaves the requests that it has begun without an answer",
-        "run.py",
-        "        server.should_exit = True\n",
-        "        server.should_exit = server.force_exit = True\n",
-        f"{_ENDS}[15]",
-    ),
-    _mistake(
         "ready-to-the-end",
         "a collector that is about to stop says that it is ready",
         "run.py",
@@ -184,7 +176,7 @@ MUTATIONS: Sequence[Mutation] = (
         "accept.py",
         "            event.timestamp = _corrected(created, sent, received)\n",
         "            _corrected(created, sent, received)\n",
-        f"{_UNIT}/test_accept.py::test_a_clock_that_is_wrong_is_set_right",
+        f"{_UNIT}/test_accept.py::test_a_clock_that_is_wrong_is_set_right[offset1]",
     ),
     _mistake(
         "202-before-the-disk",
@@ -251,7 +243,7 @@ MUTATIONS: Sequence[Mutation] = (
         '        headers.get(b"sec-gpc") != b"1"\n        and headers.get(b"dnt")',
         '        headers.get(b"dnt")',
         f"{_TESTS}/test_cookie.py::test_without_consent_nobody_gets_it",
-        f"{_UNIT}/test_cookies.py::test_a_browser_that_says_no_and_a_page_of_another_site_get_none",
+        f"{_UNIT}/test_cookies.py::test_a_browser_that_says_no_and_a_page_of_another_site_get_none[headers1-False]",
     ),
     _mistake(
         "cookie-unasked",
@@ -260,6 +252,6 @@ MUTATIONS: Sequence[Mutation] = (
         "return self.kind != NONE and ASKED in",
         "return self.kind != NONE or ASKED in",
         f"{_TESTS}/test_cookie.py::test_without_consent_nobody_gets_it",
-        f"{_UNIT}/test_cookies.py::test_a_page_has_to_ask_for_it",
+        f"{_UNIT}/test_cookies.py::test_a_page_has_to_ask_for_it[cookie=0-False]",
     ),
 )
