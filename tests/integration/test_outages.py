@@ -155,7 +155,7 @@ def test_a_dlq_that_takes_nothing_holds_the_offsets_back(pipeline: Pipeline) -> 
     pipeline.produce(numbered(5))
     pipeline.wait_until_caught_up()
     drop_topic(pipeline, pipeline.plan.dlq)
-    pipeline.produce([b"not json", *numbered(5, first=5)])
+    pipeline.produce([b"not json", *numbered(5, first=5)], key=b"one")  # all behind it in its partition
     pipeline.wait_for(lambda: "did not reach" in pipeline.log(consumer), lambda: "no failed delivery")
     assert pipeline.sums()["read"] == 5
     create_topic(pipeline, pipeline.plan.dlq)

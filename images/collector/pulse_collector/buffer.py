@@ -110,7 +110,7 @@ class Buffered:
 
     async def _drain(self) -> None:
         while True:
-            metrics.COLLECTOR_BUFFER_BYTES.set(self._bytes)
+            metrics.COLLECTOR_BUFFER_BYTES.set(self._spool.bytes)  # what is on its way would count twice for a moment
             try:
                 if self._delivery.problem is None and self._spool.bytes:
                     await self._drain_oldest()
