@@ -9,13 +9,12 @@ import sys
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from kit import keeping
 from kit.documents import numbered
 from kit.pipeline import Pipeline
+from kit.transactions import produce_transactions
 
 from pulse import cli
-from pulse.adapters import kafka
 from pulse.settings import DatabaseSettings
 from pulse_consumer.moving import plan_adopt, plan_reset, plan_rewind_to_offsets
 
@@ -117,18 +116,7 @@ def test_it_adds_up_after_a_kill_a_replay_a_rewind_and_while_a_consumer_runs(pip
 
 
 def test_control_records_of_transactions_are_named_and_no_gap(pipeline: Pipeline) -> None:
-    producer = Producer(kafka.producer_config(pipeline.kafka, transactional_id=pipeline.plan.pipeline))
-    producer.init_transactions(30)
-    for number, ends_well in enumerate((True, False, True)):
-        producer.begin_transaction()
-        for value in numbered(5, first=number * 5):
-            producer.produce(pipeline.plan.events.name, value, partition=0)
-        producer.flush(30)
-        if ends_well:
-            producer.commit_transaction(30)
-        else:
-            producer.abort_transaction(30)
-    pipeline.produce(numbered(1, first=100), partition=0)
+    produce_transactions(pipeline)
     read(pipeline)
     done = verify(pipeline)
     assert done.returncode == cli.OK, done.stdout

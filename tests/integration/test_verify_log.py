@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import TopicPartition
 from kit.documents import numbered
 from kit.pipeline import Pipeline, environment
+from kit.transactions import produce_transactions
 
 from pulse import cli
 from pulse.adapters import kafka
@@ -87,18 +88,7 @@ def test_a_record_that_the_consumer_passed_over_is_seen_in_the_log_alone(pipelin
 
 
 def test_control_records_and_given_up_transactions_are_named_as_offsets_without_a_record(pipeline: Pipeline) -> None:
-    producer = Producer(kafka.producer_config(pipeline.kafka, transactional_id=pipeline.plan.pipeline))
-    producer.init_transactions(30)
-    for number, ends_well in enumerate((True, False, True)):
-        producer.begin_transaction()
-        for value in numbered(5, first=number * 5):
-            producer.produce(pipeline.plan.events.name, value, partition=0)
-        producer.flush(30)
-        if ends_well:
-            producer.commit_transaction(30)
-        else:
-            producer.abort_transaction(30)
-    pipeline.produce(numbered(1, first=100), partition=0)
+    produce_transactions(pipeline)
     read(pipeline)
     found = findings(pipeline, cli.OK)
     assert [(one["kind"], one["first"], one["next"]) for one in found] == [("lacking", 5, 12), ("lacking", 17, 18)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pulse_operator.conditions.deployment import running
+from pulse_operator.conditions.deployment import running, to_come
 from pulse_operator.conditions.evidence import Evidence, refused
 from pulse_operator.dependencies import Reason, Verdict
-from pulse_operator.dependencies.verdict import false, true, unknown
+from pulse_operator.dependencies.verdict import true
 
 
 def collector_available(evidence: Evidence, blocker: tuple[str, Verdict] | None) -> Verdict:
@@ -20,7 +20,5 @@ def collector_available(evidence: Evidence, blocker: tuple[str, Verdict] | None)
         return problem
     found = evidence.seen.there(ref)
     if found is None:
-        if blocker:
-            return false(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}).")
-        return unknown(Reason.PENDING, f"{ref} is about to be made.")
+        return to_come(ref, blocker)
     return running(evidence, ref, found)

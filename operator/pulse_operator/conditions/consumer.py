@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pulse_operator import scaling
-from pulse_operator.conditions.deployment import running
+from pulse_operator.conditions.deployment import running, to_come
 from pulse_operator.conditions.evidence import Evidence, refused
 from pulse_operator.dependencies import Reason, Verdict
 from pulse_operator.dependencies.verdict import Raw, false, status, true, unknown
@@ -27,9 +27,7 @@ def consumer_available(evidence: Evidence, blocker: tuple[str, Verdict] | None) 
         return problem
     found = evidence.seen.there(ref)
     if found is None:
-        if blocker:
-            return false(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}).")
-        return unknown(Reason.PENDING, f"{ref} is about to be made.")
+        return to_come(ref, blocker)
     if evidence.pipeline.spec.suspend:
         return _suspended(ref, found)
     if found["spec"].get("replicas", 1) == 0:

@@ -31,3 +31,10 @@ def running(evidence: Evidence, ref: Ref, found: Raw, starting_seconds: float = 
             f"{ref} has {ready} of {wanted} pods ready, {updated} of them new{beside}{f'. {said}' if said else ''}.",
         )
     return true(Reason.AVAILABLE, f"{ref} has {ready} of {wanted} pods ready.")
+
+
+def to_come(ref: Ref, blocker: tuple[str, Verdict] | None) -> Verdict:
+    """The Deployment is not there yet, and why: the first condition of what it stands on that does not hold."""
+    if blocker:
+        return false(Reason.BLOCKED, f"{ref} waits for {blocker[0]} ({blocker[1].reason.value}).")
+    return unknown(Reason.PENDING, f"{ref} is about to be made.")
