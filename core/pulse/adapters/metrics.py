@@ -176,6 +176,9 @@ COLLECTOR_REQUEST_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=COLLECTOR_REGISTRY,
 )
+COLLECTOR_HELD_BYTES = Gauge(
+    "pulse_collector_held_bytes", "Bytes of bodies held now, read or being read.", registry=COLLECTOR_REGISTRY
+)
 COLLECTOR_BUFFERED = Counter(
     "pulse_collector_buffered_records",
     "Records that went over the buffer on the disk, by what became of them: written, drained into Kafka, or refused, "

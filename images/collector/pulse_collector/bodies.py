@@ -22,7 +22,7 @@ class Bodies:
 
     def __init__(self, request_bytes: int, held_bytes: int, seconds: float) -> None:
         self._request_bytes, self._held_bytes, self._seconds = request_bytes, held_bytes, seconds
-        self._held = 0
+        self.held = 0  # bytes, of all
 
     async def whole(self, receive: Receive, announced: int) -> bytes:
         """The body of one request, which counts as held until it is `done`. Refused or Left if there is none.
@@ -45,7 +45,7 @@ class Bodies:
 
     def done(self, body: bytes | bytearray) -> None:
         """Nobody needs it any more."""
-        self._held -= len(body)
+        self.held -= len(body)
 
     async def _read(self, body: bytearray, receive: Receive) -> None:
         more = True
@@ -56,8 +56,8 @@ class Bodies:
             chunk = message.get("body", b"")
             if len(body) + len(chunk) > self._request_bytes:
                 raise Refused("request_too_large")
-            if self._held + len(chunk) > self._held_bytes:
+            if self.held + len(chunk) > self._held_bytes:
                 raise Refused("busy", BUSY_RETRY_SECONDS)
             body += chunk
-            self._held += len(chunk)
+            self.held += len(chunk)
             more = message.get("more_body", False)

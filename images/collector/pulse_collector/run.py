@@ -128,6 +128,7 @@ def _application(
         (lambda: time.time_ns() // 1000, time.monotonic),
     )
     bodies = Bodies(settings.request_bytes, settings.held_bytes, settings.body_timeout.total_seconds())
+    metrics.COLLECTOR_HELD_BYTES.set_function(lambda: bodies.held)
     return Application(collecting, who, cookies, bodies, settings.proxies, counts, log)
 
 
