@@ -91,8 +91,8 @@ MUTATIONS: Sequence[Mutation] = (
         "held-without-limit",
         "all bodies together may take any memory",
         "bodies.py",
-        "if self._held + len(chunk) > self._held_bytes:",
-        "if self._held < 0:",
+        "if self.held + len(chunk) > self._held_bytes:",
+        "if self.held < 0:",
         f"{_REFUSALS}::test_more_bytes_than_may_be_held_are_told_to_come_again",
     ),
     _mistake(
