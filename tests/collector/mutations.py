@@ -155,6 +155,14 @@ MUTATIONS: Sequence[Mutation] = (
         "::test_what_was_answered_202_is_in_postgres_once_though_collector_and_kafka_are_killed_again_and_again",
     ),
     _mistake(
+        "no-drain",
+        "a collector that is to stop leaves what is under way",
+        "run.py",
+        "timeout_graceful_shutdown=round(settings.shutdown_grace.total_seconds()),",
+        "timeout_graceful_shutdown=0,",
+        f"{_TESTS}/test_stops.py::test_a_request_that_is_under_way_is_answered_before_the_end",
+    ),
+    _mistake(
         "ready-to-the-end",
         "a collector that is about to stop says that it is ready",
         "run.py",
