@@ -79,8 +79,8 @@ test-apiserver: setup ## what needs a real API server, built from Go modules onc
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator
 
-chaos: setup ## faults by a seed under real consumers, every event compared by its id (SEED=1 RUNS=3, RUN=n for one, MINUTES, JSON; two minutes a run)
-	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(RUN),--run $(RUN)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
+chaos: setup ## faults by a seed under real consumers, every event compared by its id (SEED=1 RUNS=3, RUN=n for one, JOBS at a time, MINUTES, JSON; two minutes a run)
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(RUN),--run $(RUN)) $(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))
 
 chaos-broken: setup ## break the consumer on purpose, one promise after the other, and see tests and faults notice it (BREAK=name for one; half an hour)
 	PYTHONPATH=tests $(BIN)/python -m chaos.broken $(BREAK)

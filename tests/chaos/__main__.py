@@ -11,24 +11,18 @@ import argparse
 import math
 import os
 import platform
-import shutil
 import signal
 import sys
 import tempfile
-import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from kit.guardian import Guardian
-
+from chaos.campaign import campaign
 from chaos.faults import FAULTS, KINDS
 from chaos.report import document, failure, progress, summary
-from chaos.run import Result, one_run
-from chaos.schedule import FAULTS_PER_RUN, Schedule, schedule
-from chaos.servers import Servers
-from pulse_local.scratch import throw_away_paths
+from chaos.run import Result
+from chaos.schedule import FAULTS_PER_RUN, schedule
 
 INTERRUPTED = 130
 
@@ -46,13 +40,14 @@ def main(words: Sequence[str]) -> int:
     if args.list:
         print("\n".join(map(str, plans)))
         return 0
-    print(f"{platform.machine()}, {os.cpu_count()} cores, seed {args.seed}, {len(plans)} runs", flush=True)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    print(f"{machine}, seed {args.seed}, {len(plans)} runs, {args.jobs} at a time", flush=True)
     for name, why in impossible.items():
         print(f"{name} is left out: {why}", flush=True)
     logs = Path(tempfile.mkdtemp(prefix="pulse-chaos-logs-"))
     results: list[Result] = []
     try:
-        for result in campaign(plans, logs, args.minutes):
+        for result in campaign(plans, logs, args.minutes, args.jobs):
             results.append(result)
             print(progress(result, len(plans), len(results)), flush=True)
             if result.problem:
@@ -69,38 +64,6 @@ def main(words: Sequence[str]) -> int:
     return 1 if any(result.problem for result in results) else 0
 
 
-def campaign(plans: Sequence[Schedule], logs: Path, minutes: float = math.inf) -> Iterator[Result]:
-    """Carries the schedules out, one after the other; none is begun after so many minutes.
-
-    On servers of its own, and on new ones after a run that was broken: it may have left them in any state. Of such a
-    run all logs are kept, in a directory of its number below `logs`.
-    """
-    left = deque(plans)
-    deadline = time.monotonic() + minutes * 60
-    guardian = Guardian()
-    try:
-        while left and time.monotonic() <= deadline:
-            with throw_away_paths("chaos") as paths, closing(Servers(paths, guardian)) as servers:
-                broken = False
-                while left and time.monotonic() <= deadline and not broken:
-                    result = _logged_run(servers, left.popleft(), logs)
-                    yield result
-                    broken = bool(result.problem)
-    finally:
-        guardian.dismiss()
-
-
-def _logged_run(servers: Servers, plan: Schedule, logs: Path) -> Result:
-    directory = logs / str(plan.run)
-    directory.mkdir()
-    result = one_run(servers, plan, directory, lambda line: print(line, flush=True))
-    if result.problem:
-        servers.keep_logs(directory)
-    else:
-        shutil.rmtree(directory)
-    return result
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -108,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="decides every fault of every run (default 1)")
     parser.add_argument("--runs", type=int, default=3, help="how many, from number 0 (default 3)")
     parser.add_argument("--run", type=int, help="only the run of this number")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="runs at the same time, each on its own servers (default 1)"
+    )
     parser.add_argument("--faults", type=int, default=FAULTS_PER_RUN, help="in each run (default %(default)s)")
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), metavar="KIND", help="only these faults")
     parser.add_argument(

@@ -76,7 +76,7 @@ def _carry_out_all(world: World, result: Result, say: Callable[[str], None]) -> 
         result.recoveries += found
         slowest = max(one.caught_up_seconds for one in found)
         names = " with ".join(one.fault for one in found)
-        say(f"  {number} of {len(result.schedule.steps)}: {names}, all stored after {slowest:.1f} s")
+        say(f"{number} of {len(result.schedule.steps)}: {names}, all stored after {slowest:.1f} s")
 
 
 def _carry_out(world: World, step: Step) -> list[Recovery]:

@@ -6,33 +6,40 @@ from pathlib import Path
 
 import pytest
 
-from chaos.__main__ import campaign
+from chaos.campaign import campaign
 from chaos.faults import FAULTS, KINDS
 from chaos.report import document, failure, progress, summary, table
 from chaos.run import Recovery, Result
 from chaos.schedule import Schedule, Step, schedule
 
 FEW = (
-    "killed-at-copied",
-    "frozen",
-    "database-crashed",
-    "malformed-flood",
-    "kafka-cut",
-    "dlq-too-small",
-    "killed-at-accounted",
-    "offsets-reset",
-    "topic-created-again",
+    ("killed-at-copied", "frozen", "database-crashed", "malformed-flood", "kafka-cut"),
+    ("dlq-too-small", "killed-at-accounted", "offsets-reset", "topic-created-again"),
 )
 
 
 @pytest.mark.integration
 def test_a_short_campaign_keeps_every_promise(tmp_path: Path) -> None:
-    steps = tuple(Step(((name, 1),), 0.3) for name in FEW)
-    (result,) = campaign([Schedule(1, 0, "consumer", steps)], tmp_path)
-    assert result.problem == "", failure(result)
-    assert [one.fault for one in result.recoveries] == list(FEW)
-    assert result.counts["records"] > result.counts["events"] > 0
-    assert result.counts["read"] > result.counts["records"], "nothing was read again after the reset"
+    plans = [
+        Schedule(1, run, protocol, tuple(Step(((name, 1),), 0.3) for name in faults))
+        for run, (protocol, faults) in enumerate(zip(("consumer", "classic"), FEW, strict=True))
+    ]
+    results = {result.schedule.run: result for result in campaign(plans, tmp_path, jobs=2)}
+    for run, faults in enumerate(FEW):
+        result = results[run]
+        assert result.problem == "", failure(result)
+        assert [one.fault for one in result.recoveries] == list(faults)
+        assert result.counts["records"] > result.counts["events"] > 0
+    assert results[1].counts["read"] > results[1].counts["records"], "nothing was read again after the reset"
+    assert list(tmp_path.iterdir()) == [], "logs are kept of broken runs alone"
+
+
+@pytest.mark.integration
+def test_a_job_that_ends_by_itself_is_told(tmp_path: Path) -> None:
+    unknown = Schedule(1, 0, "consumer", ())
+    (tmp_path / "0").mkdir()  # where the run's logs belong, so that it cannot begin
+    with pytest.raises(RuntimeError, match=r"job \d ended with exit code 1"):
+        list(campaign([unknown], tmp_path, jobs=2))
 
 
 def test_every_fault_says_what_it_does() -> None:
