@@ -32,6 +32,13 @@ def uuid7(milliseconds: int, random_10_bytes: bytes) -> bytes:
     return lead + bytes([0x70 | tail[0] & 0x0F, tail[1], 0x80 | tail[2] & 0x3F]) + tail[3:]
 
 
+def milliseconds(event_id: bytes | None) -> int | None:
+    """The time since 1970 in an id that has one in front, which those of versions 7 and 8 do; else None."""
+    if event_id is None or event_id[6] >> 4 not in (7, 8):
+        return None
+    return int.from_bytes(event_id[:6], "big")
+
+
 def derived(milliseconds: int, *parts: bytes) -> bytes:
     """A UUIDv8 that is the same whenever it is derived from the same parts.
 

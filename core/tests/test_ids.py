@@ -29,6 +29,15 @@ def test_no_other_text_is_taken_for_an_id(text: str) -> None:
     assert ids.parsed(text) in (expected, None)
 
 
+@given(st.integers(0, 2**48 - 1))
+def test_the_time_in_an_id_is_told_of_those_that_have_one(milliseconds: int) -> None:
+    assert ids.milliseconds(ids.derived(milliseconds, b"part")) == milliseconds
+    seven = uuid.UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
+    assert (seven.version, ids.milliseconds(seven.bytes)) == (7, milliseconds)
+    assert ids.milliseconds(uuid.uuid4().bytes) is None
+    assert ids.milliseconds(None) is None
+
+
 def test_hyphens_in_other_places_are_refused() -> None:
     assert ids.parsed("018f4e3a7-c1b-7abc-8def-0123456789ab") is None
 

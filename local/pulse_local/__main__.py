@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 
 from pulse import VERSION
@@ -51,7 +53,7 @@ def _run(name: str, rest: list[str]) -> int:
     parsed = parser_for(f"pulse {name}", command).parse_args(rest)
     if name in subcommands.OWN:
         return command.run(parsed, os.environ)
-    local = _stack_variables(name)
+    local = _prepared_stack(name, parsed)
     try:
         return command.run(parsed, {**local, **os.environ})
     except SettingsError as missing:
@@ -61,13 +63,21 @@ def _run(name: str, rest: list[str]) -> int:
         raise SettingsError(f"{missing} {hint}") from missing
 
 
-def _stack_variables(name: str) -> Mapping[str, str]:
-    """The variables of the local stack, if it runs; Stop if it runs without what the subcommand needs."""
-    from pulse_local import environment, needs, stack
+def _prepared_stack(name: str, words: Namespace) -> Mapping[str, str]:
+    """Has the local stack ready for the subcommand, if it runs, and tells its variables.
+
+    Stop if it runs without what the subcommand needs. History that is about to be simulated gets its weeks here, as
+    the simulator knows of no database.
+    """
+    from pulse_local import environment, history, needs, stack
 
     local = stack.opened(os.environ, say)
     needs.check(local, needs.OF_COMMAND.get(name, ()), os.environ)
-    return environment.variables(local.state, name) if local.running() else {}
+    if not local.running():
+        return {}
+    if name == "simulate":
+        history.before_simulation(local, vars(words), os.environ, datetime.now(UTC))
+    return environment.variables(local.state, name)
 
 
 def _with_hint(failed: PulseError) -> str:

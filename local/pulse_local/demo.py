@@ -24,7 +24,7 @@ from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.errors import Stop
 from pulse.settings import KafkaSettings, TopicSettings
-from pulse_local import accounting, backlog, children, environment, figures, marts, ports, processes, stack
+from pulse_local import accounting, backlog, children, environment, figures, history, marts, ports, processes, stack
 from pulse_local.accounting import Produced
 from pulse_local.figures import Accounts
 from pulse_local.figures import Progress as Standing
@@ -107,6 +107,8 @@ class Demo:
             return
         end = state.history_end or dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._local.note_history(end, done=False)
+        until = dt.datetime.fromisoformat(end)
+        history.make_weeks(self._local, history.weeks_between(until - dt.timedelta(days=self._options.days), until))
         say(f"Sending {self._options.days} days of history of {self._options.users:,} simulated visitors")
         truth = self._truth("history")
         code = children.run(

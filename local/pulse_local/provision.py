@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from psycopg import sql
@@ -44,25 +44,26 @@ def migrate(state: State, env: Mapping[str, str], log: Path) -> None:
     _run("migrate", "The migrations", state, env, log)
 
 
-def maintain(state: State, env: Mapping[str, str], log: Path) -> None:
+def maintain(state: State, env: Mapping[str, str], log: Path, words: Sequence[str] = ()) -> None:
     """Makes the partitions of the weeks to come, and ends what is past PULSE_RETENTION if it is set; Stop likewise."""
-    _run("maintain", "The upkeep of the database", state, env, log)
+    _run("maintain", "The upkeep of the database", state, env, log, words)
 
 
-def _run(command: str, what: str, state: State, env: Mapping[str, str], log: Path) -> None:
+def _run(command: str, what: str, state: State, env: Mapping[str, str], log: Path, words: Sequence[str] = ()) -> None:
+    timeout = TIMEOUT_SECONDS + len(words)  # a word or two for each of the weeks to be made
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pulse_consumer", command],
+            [sys.executable, "-m", "pulse_consumer", command, *words],
             env=environment.for_child(state, command, env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired as late:
         raise Stop(
-            f"{what} did not end within {TIMEOUT_SECONDS} s: look for a session that holds a lock with "
+            f"{what} did not end within {timeout} s: look for a session that holds a lock with "
             "`pulse psql --admin -c 'table pg_stat_activity'`."
         ) from late
     log.write_bytes(done.stdout)

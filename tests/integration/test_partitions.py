@@ -55,6 +55,15 @@ def test_events_in_the_way_of_a_new_partition_move_into_it(migrated: DatabaseSet
     assert run(migrated, since=NOW - 20 * DAY).made == []
 
 
+def test_weeks_that_are_asked_for_are_made_and_those_between_are_not(migrated: DatabaseSettings) -> None:
+    before = set(partitions(migrated))
+    asked = [NOW - days * DAY for days in (30, 200, 203)]
+    run(migrated, also=asked)
+    assert set(partitions(migrated)) - before == {Week.of(moment).table for moment in asked}
+    run(migrated, MONTH, also=[NOW - 100 * DAY])
+    assert Week.of(NOW - 100 * DAY).table not in partitions(migrated), "it is past the retention"
+
+
 def test_a_partition_is_like_the_table_and_every_id_stays_unique(migrated: DatabaseSettings) -> None:
     moment = NOW - 21 * DAY
     store(migrated, [of(moment)])

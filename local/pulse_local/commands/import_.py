@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,11 +20,11 @@ from pulse.adapters import logs
 from pulse.adapters.postgres import connect
 from pulse.cli import FAILED, OK, Command
 from pulse.env import Settings
-from pulse.errors import SettingsError, Stop
+from pulse.errors import PulseError, SettingsError, Stop
 from pulse.plan import plan
 from pulse.settings import DatabaseSettings, KafkaSettings, LogSettings, TopicSettings
-from pulse_local import environment, needs, stack
-from pulse_local.importing import books, reading
+from pulse_local import environment, history, needs, stack
+from pulse_local.importing import books, checking, reading
 from pulse_local.importing.checking import Checker, Tally, Watch, records
 from pulse_local.importing.mapping import EventMapping, parsed_mapping
 from pulse_local.importing.sending import Landed, Sender
@@ -70,6 +71,7 @@ def _run(words: Namespace, env: Mapping[str, str]) -> int:
             tally.show_bad_rows()
             say(f"Nothing was sent, {tally.bad:,} of {tally.read:,} rows are bad.")
             return FAILED
+        _make_weeks(settings, checking.weeks(words.file, mapping, watch), env)
         tally = Tally(words.file)
         sender = Sender(settings.kafka, settings.topics.events, limit)
         for record in records(words.file, mapping, checker, tally, watch):
@@ -124,6 +126,16 @@ def _all_good(file: Path, mapping: EventMapping, checker: Checker, tally: Tally,
     return tally.bad == 0
 
 
+def _make_weeks(settings: ImportSettings, weeks: set[dt.date], env: Mapping[str, str]) -> None:
+    """History gets its partitions before it is sent; where that is not ours to do, a sentence says whose it is."""
+    local = stack.opened(env, say)
+    if "PULSE_DATABASE_DSN" not in env and local.is_running(stack.POSTGRES):
+        history.make_weeks(local, weeks)
+        return
+    with suppress(PulseError):  # without the database nobody can say; an import that waits for it says that
+        history.tell_missing(settings.database.dsn, weeks)
+
+
 def _fate(settings: ImportSettings, landed: Landed, watch: Watch) -> books.Outcome:
     total = sum(next_ - first for ranges in landed.values() for first, next_ in ranges)
     topic_id = kafka_adapter.topic_id(kafka_adapter.admin(settings.kafka), settings.topics.events)
@@ -152,7 +164,7 @@ def _watching(settings: LogSettings) -> Iterator[Watch]:
         return
     columns = (TextColumn("{task.description:<8}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        tasks = {what: progress.add_task(what, total=None, start=False) for what in ("reading", "storing")}
+        tasks = {what: progress.add_task(what, total=None, start=False) for what in ("looking", "reading", "storing")}
 
         def move(what: str, done: int, total: int) -> None:
             progress.start_task(tasks[what])

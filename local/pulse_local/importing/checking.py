@@ -5,12 +5,14 @@ Asks the contract's own decoder, so that a promise made before sending is the on
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pulse.errors import Rejection
 from pulse.events import EventDecoder
+from pulse_local import history
 from pulse_local.importing import reading
 from pulse_local.importing.converting import BadRow, Record, Row, converted
 from pulse_local.importing.mapping import EventMapping
@@ -19,6 +21,7 @@ from pulse_local.output import say
 SHOWN_BAD_ROWS = 10
 _REPORT_EVERY_ROWS = 2_000
 _RECORD_OVERHEAD_BYTES = 512
+_DAY_MS = 86_400_000
 _NO_TOPIC = bytes(16)  # the decoder asks for coordinates to derive an id from; an import's rows have theirs already
 
 # Hears of the work: what is being done, how much of it is done, and how much there is.
@@ -68,6 +71,20 @@ class Checker:
             field = "timestamp" if no.field == "received_at" else no.field
             return BadRow(record.place, f"{field}: {no.reason}" if field else no.reason)
         return record
+
+
+def weeks(file: Path, mapping: EventMapping, watch: Watch) -> set[dt.date]:
+    """The Mondays of the weeks that the file's events belong to by their ids, good rows or not."""
+    found: set[int] = set()
+    with reading.opened(file, mapping) as source:
+        for number, row in enumerate(source.rows(), 1):
+            if number % _REPORT_EVERY_ROWS == 0:
+                watch("looking", source.position, source.size)
+            record = row if isinstance(row, BadRow) else converted(row, mapping)
+            if isinstance(record, Record) and record.id_ms is not None:
+                found.add(record.id_ms // _DAY_MS)
+        watch("looking", source.size, source.size)
+    return {history.monday(day * _DAY_MS) for day in found}
 
 
 def records(file: Path, mapping: EventMapping, checker: Checker, tally: Tally, watch: Watch) -> Iterator[Record]:

@@ -42,11 +42,12 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is sent: the key and the value of a Kafka record."""
+    """What is sent: the key and the value of a Kafka record. `id_ms` is the time in the event's id, if it has one."""
 
     place: str
     key: bytes
     value: bytes
+    id_ms: int | None
 
 
 class _Unusable(Exception):
@@ -59,7 +60,12 @@ def converted(row: Row, mapping: EventMapping) -> Record | BadRow:
         document, moment_us = _document(row.values, mapping)
         if "event_id" not in document:
             document["event_id"] = ids.formatted(ids.derived(moment_us // 1000, _encoder.encode(row.values)))
-        return Record(row.place, document["user_id"].encode(), _encoder.encode(document))
+        return Record(
+            row.place,
+            document["user_id"].encode(),
+            _encoder.encode(document),
+            ids.milliseconds(ids.parsed(document["event_id"])),
+        )
     except _Unusable as why:
         return BadRow(row.place, str(why))
     except UnicodeEncodeError:

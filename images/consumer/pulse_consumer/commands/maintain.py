@@ -34,6 +34,15 @@ def _maintain_words(parser: ArgumentParser) -> None:
         type=_day,
         help="make partitions from this day on, for history to come; the retention still limits them",
     )
+    parser.add_argument(
+        "--week",
+        dest="weeks",
+        metavar="DAY",
+        type=_day,
+        action="append",
+        default=[],
+        help="also make the partition of the week that this day lies in; may be said often",
+    )
     parser.add_argument("--dry-run", action="store_true", help="change nothing, say what would be done")
 
 
@@ -49,6 +58,7 @@ def _maintain(args: Namespace, env: Mapping[str, str]) -> int:
         log,
         letter_length=settings.dead_letter_retention or None,
         since=args.since,
+        also=args.weeks,
         dry_run=args.dry_run,
     )
     log.info(

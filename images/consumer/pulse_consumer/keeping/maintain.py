@@ -6,7 +6,7 @@ A run that ends half-way has lost nothing, and the next one goes on where it sto
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -42,22 +42,25 @@ def maintain(
     *,
     letter_length: timedelta | None = None,
     since: datetime | None = None,
+    also: Sequence[datetime] = (),
     dry_run: bool = False,
     pause: Callable[[float], None] = time.sleep,
 ) -> Done:
     """Makes the partitions that are missing, ends what is older than `length` (None: nothing), compacts the ledger.
 
     Dead letters and conflicts end after `letter_length`; None: like the events. Partitions reach from `since` or the
-    retention's start, without either from this week, to a week ahead. The clock is the server's. Raises Stop if another
-    run is at work, DatabaseUnavailable if a lock was never to be had, DatabaseWrong if the database is not migrated or
-    this user does not own the tables.
+    retention's start, without either from this week, to a week ahead; the weeks of `also` have one too, unless they are
+    past the retention. The clock is the server's. Raises Stop if another run is at work, DatabaseUnavailable if a lock
+    was never to be had, DatabaseWrong if the database is not migrated or this user does not own the tables.
     """
     with alone(dsn) as connection:
         steps = Steps(connection, log, pause)
         now = steps.step("Asking for the time", _now)
         kept_from = retention.kept_from(now, length) if length else None
         run = _Run(steps, log, dry_run, Done(kept_from=kept_from))
-        run.make(wanted(now, max(since, kept_from) if since and kept_from else since or kept_from))
+        begins = max(since, kept_from) if since and kept_from else since or kept_from
+        asked = (week for week in map(Week.of, also) if kept_from is None or not is_expired(week, kept_from))
+        run.make(sorted({*wanted(now, begins), *asked}))
         if kept_from is not None:
             run.end(kept_from)
         letters_from = retention.kept_from(now, letter_length) if letter_length else kept_from
