@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import psycopg
@@ -183,6 +184,23 @@ def test_a_consumer_goes_on_where_another_one_stopped(pipeline: Pipeline) -> Non
     pipeline.wait_until_caught_up()
     assert pipeline.stop(consumer) == 0
     assert pipeline.rows("select kafka_partition, count(*) from raw.events group by 1 order by 1") == [(0, 30), (1, 50)]
+
+
+def test_a_deadlock_with_a_batch_is_tried_again(pipeline: Pipeline) -> None:
+    read_once(pipeline, 10)
+    lock = "select from raw.consumer_offsets where partition_id = %s for update"
+    with psycopg.connect(pipeline.database.dsn) as batch, ThreadPoolExecutor(1) as beside:
+        batch.execute("set deadlock_timeout = '10min'")  # so the command finds it, and its work is ended
+        batch.execute(lock, [1])
+        resetting = beside.submit(offsets, pipeline, "reset", "--to-beginning", "--yes")
+        waits = "select count(*) from pg_locks where not granted"
+        pipeline.wait_for(lambda: pipeline.number(waits) > 0 or resetting.done(), lambda: "it waits for nothing")
+        batch.execute(lock, [0])
+        batch.commit()
+        done = resetting.result()
+    assert done.returncode == cli.OK, done.stderr
+    assert pipeline.number("select count(*) from raw.offset_moves where command = 'reset' and partition_id = 0") == 1
+    assert pipeline.stored_offsets()[0] == 0
 
 
 def test_an_adoption_that_comes_too_late_changes_nothing(pipeline: Pipeline) -> None:

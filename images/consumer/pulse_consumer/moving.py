@@ -15,6 +15,8 @@ from pulse_consumer import offsets, subscription, targets
 from pulse_consumer.offsets import Bounds, Move, Source
 from pulse_consumer.targets import Chosen, Kept, Stored
 
+TRIES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -37,7 +39,18 @@ class Planned:
             postgres.connect(self.dsn, "pulse-offsets", **offsets.SESSION) as connection,
             postgres.translating("Setting offsets"),
         ):
-            offsets.move(connection, self.source, self.chosen.targets, self.why)
+            self._moved(connection)
+
+    def _moved(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        """Once more after a deadlock: a batch that a consumer commits may lock the same rows in another order."""
+        for left in reversed(range(TRIES)):
+            try:
+                offsets.move(connection, self.source, self.chosen.targets, self.why)
+            except psycopg.errors.DeadlockDetected:
+                if not left:
+                    raise
+            else:
+                return
 
 
 @dataclass(frozen=True, slots=True)
