@@ -184,14 +184,7 @@ def test_a_key_that_is_changed_or_added_is_the_one_that_counts(shop: Place) -> N
     assert text(shop.there(keys(shop)), "web") == "changed-by-hand"
     shop.remove(keys(shop))
 
-    def made_anew() -> Raw | None:
-        found = shop.read(keys(shop))
-        if found is not None and text(found, "web") == "changed-by-hand":
-            shop.remove(keys(shop))  # a pass that had read it before wrote it once more
-            return None
-        return found
-
-    made = shop.until("a new key is made", made_anew)
+    made = shop.until_there(keys(shop), lambda raw: text(raw, "web") != "changed-by-hand")
     shop.until("it is in force", lambda: in_force() == f"web:{text(made, 'web')}")
 
 

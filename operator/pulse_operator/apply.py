@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pulse_operator import objects
 from pulse_operator.api import Api
 from pulse_operator.dependencies import Missing, Reason, Verdict, kind_missing
-from pulse_operator.dependencies.verdict import false, unknown
+from pulse_operator.dependencies.verdict import Raw, false, unknown
 from pulse_operator.index import Index
 from pulse_operator.metadata import Meta
 from pulse_operator.objects import Identity, Manifest, Ref, owned
@@ -46,13 +46,19 @@ class Applier:
         self._right: dict[Ref, tuple[str, str]] = {}
         self._owners: dict[Ref, tuple[str, str]] = {}
 
-    async def apply(self, identity: Identity, manifests: Iterable[Manifest]) -> Outcome:
-        """Brings every child to what its manifest says, in order. What is refused is told, and stops no other."""
+    async def apply(
+        self, identity: Identity, manifests: Iterable[Manifest], read: Mapping[Ref, Raw] | None = None
+    ) -> Outcome:
+        """Brings every child to what its manifest says, in order. What is refused is told, and stops no other.
+
+        The manifests of those in `read` repeat what was read there: they are written over that version and no other,
+        so that what somebody has changed or deleted since does not come back. The next pass reads it.
+        """
         outcome = Outcome()
         for manifest in manifests:
             ref = Ref.of(manifest)
             try:
-                await self._one(identity, ref, manifest, outcome)
+                await self._one(identity, ref, manifest, (read or {}).get(ref), outcome)
             except ApiUnavailable:
                 raise  # the others would fare no better
             except ApiError as refused:
@@ -94,7 +100,9 @@ class Applier:
             del self._owners[ref]
             self._right.pop(ref, None)
 
-    async def _one(self, identity: Identity, ref: Ref, manifest: Manifest, outcome: Outcome) -> None:
+    async def _one(
+        self, identity: Identity, ref: Ref, manifest: Manifest, read: Raw | None, outcome: Outcome
+    ) -> None:
         print_of = fingerprint(manifest)
         self._owners[ref] = identity.namespace, identity.name
         meta = self._index.lookup(ref)
@@ -111,10 +119,19 @@ class Applier:
                 return
             if carried(live) == print_of:
                 outcome.corrected.append(ref)
-        made = await self._api.apply(wanted)
+        made = await self._api.apply(wanted if read is None else _over(read, wanted))
         self._right[ref] = print_of, made["metadata"]["resourceVersion"]
         self._observer.keep(ref, made)
         outcome.written[ref] = made
+
+
+def _over(read: Raw, wanted: Manifest) -> Manifest:
+    """Refused as a conflict unless the object is the one that was read, in that version.
+
+    The version alone would not do: the API server asks it of objects that are there, the uid also of one that is gone.
+    """
+    held = {key: read["metadata"][key] for key in ("uid", "resourceVersion")}
+    return {**wanted, "metadata": {**wanted["metadata"], **held}}
 
 
 def _prunable(ref: Ref, meta: Meta, identity: Identity) -> bool:

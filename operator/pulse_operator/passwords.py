@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pulse.facts import ROLES, DashboardKeys, Role
 from pulse_operator import deduce, objects
 from pulse_operator.dependencies import Missing
+from pulse_operator.dependencies.verdict import Raw
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
 from pulse_operator.pipeline import Pipeline
@@ -64,6 +65,13 @@ async def dashboard_keys(observer: Observer, pipeline: Pipeline, wanted: Wants, 
         made = await _kept(observer, seen, refs.role_secret, {"password": _random})
         found = deduce.with_texts(found, role_password=made.get("password", ""))
     return found
+
+
+def texts_read(wanted: Wants, seen: Seen) -> dict[Ref, Raw]:
+    """The Secrets that this pass has taken such texts from, as they were then."""
+    dashboards = wanted.dashboards
+    refs = (*wanted.role_secrets.values(), wanted.own_keys, dashboards.token, dashboards.keys, dashboards.role_secret)
+    return {ref: live for ref in refs if ref is not None and (live := seen.there(ref)) is not None}
 
 
 async def _kept(

@@ -20,7 +20,7 @@ from pulse_operator.events import Events
 from pulse_operator.lag import Wanted
 from pulse_operator.objects import Ref
 from pulse_operator.observe import Observer
-from pulse_operator.passwords import dashboard_keys, passwords, write_key
+from pulse_operator.passwords import dashboard_keys, passwords, texts_read, write_key
 from pulse_operator.pipeline import Pipeline, SpecInvalid, identity_of, parsed, parsed_to_go
 from pulse_operator.publish import Publisher
 from pulse_operator.refusals import ApiUnavailable
@@ -139,7 +139,7 @@ class Reconciler:
     async def _write(
         self, pipeline: Pipeline, wanted: Wants, seen: Seen, rendered: Rendered, jobs: Iterable[Ref | None]
     ) -> Outcome:
-        outcome = await self.applier.apply(pipeline.identity, rendered.manifests)
+        outcome = await self.applier.apply(pipeline.identity, rendered.manifests, texts_read(wanted, seen))
         keep = {Ref.of(manifest) for manifest in rendered.manifests} | rendered.withheld
         await self.applier.prune(pipeline.identity, keep, outcome)
         for ref in jobs:
