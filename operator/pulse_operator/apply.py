@@ -100,9 +100,7 @@ class Applier:
             del self._owners[ref]
             self._right.pop(ref, None)
 
-    async def _one(
-        self, identity: Identity, ref: Ref, manifest: Manifest, read: Raw | None, outcome: Outcome
-    ) -> None:
+    async def _one(self, identity: Identity, ref: Ref, manifest: Manifest, read: Raw | None, outcome: Outcome) -> None:
         print_of = fingerprint(manifest)
         self._owners[ref] = identity.namespace, identity.name
         meta = self._index.lookup(ref)
