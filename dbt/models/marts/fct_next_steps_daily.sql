@@ -31,7 +31,6 @@ events as (
         {%- endif %}
         sessionized.session_id,
         sessionized.event_number,
-        sessionized.is_last_event,
         sessionized.event_type,
         {{ shown_page('sessionized.page') }} as page
     {% if is_incremental() -%}
@@ -53,8 +52,8 @@ steps as (
         session_date,
         event_type as from_event_type,
         page as from_page,
-        case when is_last_event then '(exit)' else lead(event_type) over session_events end as next_event_type,
-        case when is_last_event then '(exit)' else lead(page) over session_events end as next_page
+        coalesce(lead(event_type) over session_events, '(exit)') as next_event_type,
+        coalesce(lead(page) over session_events, '(exit)') as next_page
     from events
     window session_events as (partition by session_id order by event_number)
 
