@@ -52,7 +52,7 @@ class Bench:
         with echoes(self._ports):
             ceilings = {batch: good_load(self._ports, batch, seconds) for batch in BATCHES}
         for batch, found in ceilings.items():
-            self.report.row(f"echo, {batch} in a request", found)
+            self._told(f"echo, {batch} in a request", found)
         before = in_topic(self._brokers, self._pipeline)
         with collectors(self._brokers, topic, self._ports) as pids:
             self._took(good_load(self._ports, 10, 3))  # warm
@@ -66,6 +66,10 @@ class Bench:
         if self._asked.junk_seconds:
             with collectors(self._brokers, topic, self._ports, rate=5_000.0):
                 self._junk()
+
+    def _told(self, what: str, found: Load, cores: tuple[float, float] | None = None) -> None:
+        self.report.row(what, found, cores)
+        print(self.report.rows[-1], flush=True)
 
     def _took(self, found: Load) -> Load:
         self._acknowledged += found.acknowledged
@@ -85,11 +89,12 @@ class Bench:
         used = [core_seconds(pid) for pid in looked_at]
         found = self._took(good_load(self._ports, batch, seconds, rate))
         spent = [core_seconds(pid) - was for pid, was in zip(looked_at, used, strict=True)]
-        self.report.row(what, found, (sum(spent[:-1]) / seconds, spent[-1] / seconds))
+        self._told(what, found, (sum(spent[:-1]) / seconds, spent[-1] / seconds))
         return found
 
     def _memory(self, pids: list[int], rate: float) -> None:
         seconds, samples = self._asked.minutes * 60, []
+        print(f"{self._asked.minutes:g} minutes of {rate:,.0f} requests/s, with a look at the memory", flush=True)
         with loading(self._ports, seconds, "--rate", str(rate)) as child:
             while child.poll() is None:
                 samples.append(sum(resident_mib(pid) for pid in pids))
@@ -99,6 +104,7 @@ class Bench:
 
     def _junk(self) -> None:
         seconds = self._asked.junk_seconds
+        print(f"{seconds:g} seconds of good events alone, then as many beside junk", flush=True)
         alone = good_load(self._ports, 1, seconds, JUNK_BESIDE_RATE)
         with loading(self._ports, seconds, "--junk") as child:
             beside = good_load(self._ports, 1, seconds, JUNK_BESIDE_RATE)
@@ -118,7 +124,7 @@ def main() -> int:
         "--junk-seconds", type=float, default=60, help="of junk from one key beside good events of another"
     )
     asked = words.parse_args()
-    print(machine.described())
+    print(machine.described(), flush=True)
     with a_home() as home, a_broker(home) as broker:
         pipeline = plan("bench")
         kafka_adapter.create_topics(kafka_adapter.admin(broker.settings), pipeline.topics)

@@ -20,7 +20,7 @@ from pulse.plan import Plan
 from pulse.settings import CollectorSettings, KafkaSettings, LogSettings
 from pulse_local import ports
 
-CONNECTIONS = 64
+CONNECTIONS = 256  # with fewer, a request's time and not the work for it would set the rate
 
 
 @dataclass(frozen=True, slots=True)

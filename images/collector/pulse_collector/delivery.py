@@ -20,7 +20,8 @@ from pulse.errors import KafkaUnavailable, Stop
 from pulse.settings import KafkaSettings
 from pulse_collector.stores import Record, TooLargeForTopic
 
-LINGER_MS = 5
+# librdkafka sends each partition's records in a request of their own: so often as this, one for every partition.
+LINGER_MS = 20
 QUEUE_RECORDS = 200_000
 QUEUE_KIB = 128 * 1024
 BATCH_BYTES = 512 * 1024

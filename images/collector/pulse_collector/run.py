@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -101,6 +102,7 @@ async def _collect(
             keys=len(who.names),
             origins=len(who.origins),
         )
+        _keep_what_is_loaded()
         await server.serve(sockets=[listener])
         beating.cancel()
     finally:
@@ -108,6 +110,12 @@ async def _collect(
         health.close()
         listener.close()
     log.info("collector_stopped")
+
+
+def _keep_what_is_loaded() -> None:
+    """Garbage is not looked for among what stays until the end: that would stop all requests, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _application(
