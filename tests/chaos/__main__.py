@@ -69,12 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=1, help="decides every fault of every run (default 1)")
-    parser.add_argument("--runs", type=int, default=3, help="how many, from number 0 (default 3)")
+    parser.add_argument("--runs", type=_count, default=3, help="how many, from number 0 (default 3)")
     parser.add_argument("--run", type=int, help="only the run of this number")
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="runs at the same time, each on its own servers (default 1)"
+        "--jobs", type=_count, default=1, metavar="N", help="runs at the same time, each on its own servers (default 1)"
     )
-    parser.add_argument("--faults", type=int, default=FAULTS_PER_RUN, help="in each run (default %(default)s)")
+    parser.add_argument("--faults", type=_count, default=FAULTS_PER_RUN, help="in each run (default %(default)s)")
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), metavar="KIND", help="only these faults")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="begin no run after so long (default: no limit)"
@@ -82,6 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", help="file for the figures")
     parser.add_argument("--list", action="store_true", help="print the schedules and do nothing")
     return parser
+
+
+def _count(word: str) -> int:
+    """None at all would be a campaign that breaks no promise."""
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{word} is less than 1")
+    return number
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.__main__ import main
 from chaos.campaign import campaign
 from chaos.faults import FAULTS, KINDS
 from chaos.report import document, failure, progress, summary, table
@@ -40,6 +41,18 @@ def test_a_job_that_ends_by_itself_is_told(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()  # where the run's logs belong, so that it cannot begin
     with pytest.raises(RuntimeError, match=r"job \d ended with exit code 1"):
         list(campaign([unknown], tmp_path, jobs=2))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_run_is_begun_after_the_minutes(tmp_path: Path, jobs: int) -> None:
+    assert list(campaign([schedule(1, 0, KINDS)], tmp_path, minutes=-1.0, jobs=jobs)) == []
+
+
+@pytest.mark.parametrize("word", ["--runs", "--jobs", "--faults"])
+def test_a_campaign_that_does_nothing_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([word, "0"])
+    assert f"argument {word}: 0 is less than 1" in capsys.readouterr().err
 
 
 def test_every_fault_says_what_it_does() -> None:

@@ -20,7 +20,7 @@ from pulse.errors import KafkaUnavailable, Stop
 from pulse.settings import KafkaSettings
 from pulse_collector.stores import Record, TooLargeForTopic
 
-# librdkafka sends each partition's records in a request of their own: so often as this, one for every partition.
+# librdkafka sends the records of each partition in a request of their own, and so often: docs/benchmarks.md.
 LINGER_MS = 20
 QUEUE_RECORDS = 200_000
 QUEUE_KIB = 128 * 1024

@@ -161,7 +161,7 @@ def _check(source: Source, partition: int, topic_id: UUID, next_offset: int, log
 
 def advance(cursor: psycopg.Cursor[Any], source: Source, moves: Mapping[int, tuple[int, int, int]]) -> None:
     """Moves partitions, each by (epoch, first, next), in the caller's transaction. Fenced if one is not ours."""
-    moves = dict(sorted(moves.items()))  # in the order in which everybody locks them
+    moves = dict(sorted(moves.items()))  # rows are locked in the order of the commands, as far as the plan keeps to it
     cursor.execute(
         _ADVANCE,
         {
