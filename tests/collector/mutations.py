@@ -227,6 +227,14 @@ MUTATIONS: Sequence[Mutation] = (
         f"{_BUFFER}::test_the_events_of_a_sender_keep_their_order",
     ),
     _mistake(
+        "never-done-with-the-disk",
+        "requests line up on the disk also while its last file is drained",
+        "buffer.py",
+        "        self._open.clear()\n",
+        "",
+        f"{_BUFFER}::test_what_was_taken_without_kafka_is_stored_once_though_the_collector_was_killed",
+    ),
+    _mistake(
         "buffer-without-end",
         "the buffer takes what the disk holds",
         "buffer.py",

@@ -1,7 +1,8 @@
 """Delivery with a disk behind it: while Kafka is away, what `deliver` returns from is on the disk, and goes on later.
 
-In order: as long as anything waits on the disk, what comes lines up behind it. Every event has an id before it comes
-here, so one that is sent twice, after a kill or an answer of Kafka that got lost, is stored once.
+In order: as long as anything waits on the disk, what comes lines up behind it; the last file is an exception, see
+`_drain_the_rest`. Every event has an id before it comes here, so one that is sent twice, after a kill or an answer of
+Kafka that got lost, is stored once.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import structlog
 from pulse.adapters import metrics
 from pulse.errors import KafkaUnavailable
 from pulse_collector.frames import framed
-from pulse_collector.spool import Spool
+from pulse_collector.spool import SEGMENT_BYTES, Spool
 from pulse_collector.stores import BufferFull, Record, Stores, TooLargeForTopic
 
 T = TypeVar("T")
 
 LOOK_SECONDS, PAUSE_SECONDS = 0.1, 1.0
+# How long a request waits at most for the last file to be drained, before it lines up on the disk after all.
+HOLD_SECONDS = 1.0
 # How long an end that was asked for waits for Kafka to take the rest. What it has not taken stays on the disk.
 DRAIN_SECONDS = 5.0
 
@@ -38,6 +41,8 @@ class Buffered:
         self._group: list[tuple[bytes, asyncio.Future[None]]] = []
         self._coming_bytes = 0  # given to `_write`, and not in the spool's account yet
         self._failure = ""
+        self._open = asyncio.Event()  # while it is not set, what comes waits
+        self._open.set()
         self._writing: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
 
@@ -57,6 +62,7 @@ class Buffered:
 
     async def deliver(self, records: Sequence[Record]) -> int:
         """As that of the delivery, or once the records are on the disk. BufferFull if there is no room for them."""
+        await self._open.wait()
         if not self._bytes:
             try:
                 return await self._delivery.deliver(records)
@@ -112,8 +118,10 @@ class Buffered:
         while True:
             metrics.COLLECTOR_BUFFER_BYTES.set(self._spool.bytes)  # what is on its way would count twice for a moment
             try:
-                if self._delivery.problem is None and self._spool.bytes:
+                if self._delivery.problem is None and self._spool.bytes > SEGMENT_BYTES:
                     await self._drain_oldest()
+                elif self._delivery.problem is None and self._spool.bytes:
+                    await self._drain_the_rest()
                 elif self._failure:
                     await self._try_the_disk()
                 else:
@@ -127,6 +135,19 @@ class Buffered:
         with suppress(KafkaUnavailable):
             await self._append([])
         await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _drain_the_rest(self) -> None:
+        """What comes meanwhile waits in memory: if it lined up, steady traffic would never be through with the disk."""
+        self._open.clear()
+        overdue = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._open.set)
+        try:
+            if self._writing is not None:
+                await asyncio.wait([self._writing])
+            while self._spool.bytes and not self._open.is_set():
+                await self._drain_oldest()
+        finally:
+            overdue.cancel()
+            self._open.set()
 
     async def _drain_oldest(self) -> None:
         segment = await self._on_disk(self._spool.oldest)

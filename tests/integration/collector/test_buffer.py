@@ -18,6 +18,7 @@ from kit.pipeline import Pipeline
 from pulse import cli
 from pulse.adapters import kafka
 from pulse.settings import CollectorSettings, LogSettings
+from pulse_collector.spool import SEGMENT_BYTES
 from pulse_local import ports
 
 pytestmark = pytest.mark.integration
@@ -62,8 +63,8 @@ def test_what_was_taken_without_kafka_is_stored_once_though_the_collector_was_ki
     broker.start()
     running = Running(pipeline, **words)
     load.goes_on(pipeline)
-    load.end()  # a machine that is slow may take in as much as it drains
-    drains(pipeline, running)
+    drains(pipeline, running)  # under the load that goes on
+    load.end()
     assert load.statuses == {202}
     assert running.stop() == 0
     assert [path.name for path in Path(words["buffer_directory"]).iterdir()] == ["lock"]
@@ -141,17 +142,21 @@ def test_the_events_of_a_sender_keep_their_order(own: tuple[OwnKafka, Pipeline],
     running = Running(pipeline, **words)
     number = 0
 
-    def send_until(condition: str) -> None:
+    def send() -> None:
         nonlocal number
-        while condition not in running.log:
-            assert running.post(event(number, user_id="one", properties={"number": number})).status == 202
-            number += 1
+        reply = running.post(event(number, user_id="one", page="p" * 20_000, properties={"number": number}))
+        assert reply.status == 202, reply
+        number += 1
+
+    def send_until(condition: str) -> None:
+        pipeline.wait_for(lambda: send() or condition in running.log, lambda: f"{number} were sent")
 
     for _ in range(20):
-        assert running.post(event(number, user_id="one", properties={"number": number})).status == 202
-        number += 1
+        send()
     broker.kill()
     send_until('"buffering_began"')
+    for _ in range(2 * SEGMENT_BYTES // 20_000):
+        send()
     broker.start()
     send_until('"buffer_drained"')
     numbers: dict[int, None] = {}
