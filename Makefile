@@ -74,7 +74,7 @@ test-native: native ## the compiled packer: its own tests, that it makes the sam
 	$(BIN)/pytest images/consumer/tests tests/integration/test_malformed.py tests/integration/test_replay.py
 
 test-apiserver: setup ## what needs a real API server, built from Go modules once (needs Go; minutes)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=3600 -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o timeout=3600 -o faulthandler_timeout=3900 -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
 
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator
@@ -98,7 +98,7 @@ evaluate-dbt: setup ## the rules of dbt-project-evaluator, by the package itself
 	PYTHONPATH=tests $(BIN)/python -m tests.dbt.evaluate
 
 e2e: setup ## everything on a real cluster, made for it and removed after it (KEEP=1 leaves it; needs Docker or root on Debian, and Go)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o faulthandler_timeout=3600 k8s-tests/smoke k8s-tests/e2e
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o timeout=3600 -o faulthandler_timeout=3900 k8s-tests/smoke k8s-tests/e2e
 
 e2e-broken: setup ## break Pulse on purpose, one promise after the other, and see the end-to-end tests fail (half an hour)
 	PYTHONPATH="tests:k8s-tests" $(BIN)/python -m broken $(BREAK)
