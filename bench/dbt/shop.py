@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
+from pulse.weeks import weeks
 from pulse_consumer.keeping import partitions
-from pulse_consumer.keeping.weeks import weeks
 
 GROUP, TOPIC, TOPIC_ID = "bench-consumer", "bench-events", uuid.UUID(int=0xBE)
 PARTITIONS = 3

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse import ids
-from pulse_consumer.keeping.weeks import Week, is_expired, lowest_id, wanted, weeks
+from pulse.weeks import Week, is_expired, lowest_id, wanted, weeks
 
 _FIRST = 345_600_000  # 1970-01-05
 MOMENTS = st.integers(_FIRST, 7_258_118_400_000).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))

@@ -24,6 +24,7 @@ from pulse.adapters import kafka as kafka_adapter
 from pulse.adapters.postgres import connect
 from pulse.errors import Stop
 from pulse.settings import KafkaSettings, TopicSettings
+from pulse.weeks import weeks
 from pulse_local import accounting, backlog, children, environment, figures, history, marts, ports, processes, stack
 from pulse_local.accounting import Produced
 from pulse_local.figures import Accounts
@@ -108,7 +109,7 @@ class Demo:
         end = state.history_end or dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._local.note_history(end, done=False)
         until = dt.datetime.fromisoformat(end)
-        history.make_weeks(self._local, history.weeks_between(until - dt.timedelta(days=self._options.days), until))
+        history.make_weeks(self._local, weeks(until - dt.timedelta(days=self._options.days), until))
         say(f"Sending {self._options.days} days of history of {self._options.users:,} simulated visitors")
         truth = self._truth("history")
         code = children.run(

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import uuid
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from kit.stack import Cli
 
-from pulse_local import history, processes
+from pulse_local import processes
 from pulse_local.state import ROLES
 
 MAPPING = "event: {event_type: kind, user_id: who, timestamp: at, event_id: id}\n"
 IN_DEFAULT = "select count(*) from raw.events_default where user_id like '{}%'"
 OF_2024 = "select count(*) from {} where event_timestamp between '2024-06-01' and '2024-10-01'"
 TABLES = "select inhrelid::regclass::text from pg_inherits where inhparent = 'raw.events'::regclass"
-
-
-@given(st.integers(0, 4_102_444_800_000))
-def test_a_week_begins_on_the_monday_before(milliseconds: int) -> None:
-    monday = history.monday(milliseconds)
-    day = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).date()
-    assert monday.weekday() == 0
-    assert dt.timedelta(0) <= day - monday < dt.timedelta(days=7)
-
-
-def test_the_weeks_of_a_span_are_all_named() -> None:
-    first, last = dt.datetime(2026, 11, 8, 23, 59, tzinfo=dt.UTC), dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
-    assert [str(week) for week in history.weeks_between(first, last)] == [
-        "2026-11-02",
-        "2026-11-09",
-        "2026-11-16",
-        "2026-11-23",
-    ]
 
 
 @pytest.mark.integration

@@ -21,10 +21,10 @@ from pulse import locks
 from pulse.adapters import postgres
 from pulse.errors import DatabaseUnavailable, DatabaseWrong, Stop
 from pulse.settings import DatabaseSettings, LogSettings, MaintainSettings
+from pulse.weeks import Week, wanted
 from pulse_consumer import statements, writer
 from pulse_consumer.keeping import partitions as partitioning
 from pulse_consumer.keeping import steps
-from pulse_consumer.keeping.weeks import Week, wanted
 from pulse_consumer.migrate import migrate
 from pulse_consumer.moving import plan_reset
 

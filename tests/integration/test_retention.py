@@ -12,9 +12,9 @@ from kit.keeping import DAY, MONTH, NOW, TOPIC, kept_from, of, partitions, run, 
 from pulse import locks
 from pulse.errors import DatabaseUnavailable
 from pulse.settings import DatabaseSettings
+from pulse.weeks import Week
 from pulse_consumer.keeping import partitions as partitioning
 from pulse_consumer.keeping import retention, steps
-from pulse_consumer.keeping.weeks import Week
 from pulse_consumer.migrate import migrate
 
 pytestmark = pytest.mark.integration

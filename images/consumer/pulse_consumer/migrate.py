@@ -20,8 +20,8 @@ from psycopg import sql
 from pulse.adapters import postgres
 from pulse.errors import DatabaseWrong
 from pulse.names import DEFAULT_ROLE_PREFIX, DatabaseRoles, checked_pipeline, database_roles
+from pulse.weeks import wanted as wanted_weeks
 from pulse_consumer.keeping import partitions
-from pulse_consumer.keeping.weeks import wanted as wanted_weeks
 
 LOCK = 0x50_75_6C_73_65  # "Pulse"
 OLDEST_SERVER = 150000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -23,6 +22,7 @@ from pulse.env import Settings
 from pulse.errors import PulseError, SettingsError, Stop
 from pulse.plan import plan
 from pulse.settings import DatabaseSettings, KafkaSettings, LogSettings, TopicSettings
+from pulse.weeks import Week
 from pulse_local import environment, history, needs, stack
 from pulse_local.importing import books, checking, reading
 from pulse_local.importing.checking import Checker, Tally, Watch, records
@@ -126,7 +126,7 @@ def _all_good(file: Path, mapping: EventMapping, checker: Checker, tally: Tally,
     return tally.bad == 0
 
 
-def _make_weeks(settings: ImportSettings, weeks: set[dt.date], env: Mapping[str, str]) -> None:
+def _make_weeks(settings: ImportSettings, weeks: set[Week], env: Mapping[str, str]) -> None:
     """History gets its partitions before it is sent; where that is not ours to do, a sentence says whose it is."""
     local = stack.opened(env, say)
     if "PULSE_DATABASE_DSN" not in env and local.is_running(stack.POSTGRES):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pulse.errors import Rejection
 from pulse.events import EventDecoder
-from pulse_local import history
+from pulse.weeks import Week
 from pulse_local.importing import reading
 from pulse_local.importing.converting import BadRow, Record, Row, converted
 from pulse_local.importing.mapping import EventMapping
@@ -22,6 +22,7 @@ SHOWN_BAD_ROWS = 10
 _REPORT_EVERY_ROWS = 2_000
 _RECORD_OVERHEAD_BYTES = 512
 _DAY_MS = 86_400_000
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NO_TOPIC = bytes(16)  # the decoder asks for coordinates to derive an id from; an import's rows have theirs already
 
 # Hears of the work: what is being done, how much of it is done, and how much there is.
@@ -73,8 +74,8 @@ class Checker:
         return record
 
 
-def weeks(file: Path, mapping: EventMapping, watch: Watch) -> set[dt.date]:
-    """The Mondays of the weeks that the file's events belong to by their ids, good rows or not."""
+def weeks(file: Path, mapping: EventMapping, watch: Watch) -> set[Week]:
+    """The weeks that the file's events belong to by their ids, good rows or not."""
     found: set[int] = set()
     with reading.opened(file, mapping) as source:
         for number, row in enumerate(source.rows(), 1):
@@ -84,7 +85,7 @@ def weeks(file: Path, mapping: EventMapping, watch: Watch) -> set[dt.date]:
             if isinstance(record, Record) and record.id_ms is not None:
                 found.add(record.id_ms // _DAY_MS)
         watch("looking", source.size, source.size)
-    return {history.monday(day * _DAY_MS) for day in found}
+    return {Week.of(_EPOCH + dt.timedelta(days=day)) for day in found}
 
 
 def records(file: Path, mapping: EventMapping, checker: Checker, tally: Tally, watch: Watch) -> Iterator[Record]:

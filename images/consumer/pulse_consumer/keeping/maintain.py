@@ -13,10 +13,10 @@ from typing import cast
 
 from structlog.stdlib import BoundLogger
 
+from pulse.weeks import Week, is_expired, wanted
 from pulse_consumer.keeping import ledger, letters, partitions, retention
 from pulse_consumer.keeping.retention import Dropped, Held
 from pulse_consumer.keeping.steps import Connection, Steps, alone
-from pulse_consumer.keeping.weeks import Week, is_expired, wanted
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pulse_consumer.keeping.weeks import Week
+from pulse.weeks import Week
 
 # A week of which more events than this arrived lately stays whole: moving them all would take too long.
 STRAYS = 10_000

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from pulse.weeks import Week
 from pulse_consumer.keeping import partitions, reading
 from pulse_consumer.keeping.steps import Connection
-from pulse_consumer.keeping.weeks import Week
 
 ROWS_A_DELETE = 50_000
 
