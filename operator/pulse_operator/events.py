@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import uuid4
@@ -12,7 +13,7 @@ from pulse_operator import objects, scaling
 from pulse_operator.api import Api
 from pulse_operator.dependencies.verdict import Raw
 from pulse_operator.objects import FIELD_MANAGER, Identity, Manifest, Ref
-from pulse_operator.refusals import ApiError
+from pulse_operator.refusals import ApiError, Conflict
 from pulse_operator.report import Event
 from pulse_operator.timestamps import text_of
 
@@ -26,11 +27,20 @@ class Events:
 
     async def post(self, identity: Identity, event: Event) -> None:
         """Posts one Event."""
-        now = self.clock()
+        await self._post(identity, event, uuid4().hex[:16])
+
+    async def _post_once(self, identity: Identity, event: Event) -> None:
+        """Posts it unless it was posted before in the life of this pipeline: a pass may come again after it."""
+        said = f"{identity.uid} {event.reason} {event.message}"
+        await self._post(identity, event, hashlib.sha256(said.encode()).hexdigest()[:16])
+
+    async def _post(self, identity: Identity, event: Event, suffix: str) -> None:
         log = structlog.get_logger()
         log.info("pipeline_event", pipeline=str(identity), reason=event.reason, message=event.message)
         try:
-            await self.api.create(_manifest(identity, event, now))
+            await self.api.create(_manifest(identity, event, suffix, self.clock()))
+        except Conflict:
+            return  # its name is taken, so it is there
         except ApiError as failed:
             log.warning("event_not_posted", pipeline=str(identity), problem=str(failed))
 
@@ -58,18 +68,18 @@ class Events:
         data = [str(ref) for ref in refs if ref.kind in (objects.KAFKA_TOPIC, objects.DATABASE)]
         if data:
             message = f"Kept, as spec.deletionPolicy is Retain: {', '.join(sorted(data))}."
-            await self.post(identity, Event("Retained", message))
+            await self._post_once(identity, Event("Retained", message))
         for place in unseen:
             message = f"The operator may not list {place}, so what the pipeline has there stays."
-            await self.post(identity, Event("NotLookedAt", message, warning=True))
+            await self._post_once(identity, Event("NotLookedAt", message, warning=True))
 
 
-def _manifest(identity: Identity, event: Event, now: float) -> Manifest:
+def _manifest(identity: Identity, event: Event, suffix: str, now: float) -> Manifest:
     ref = identity.ref
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{identity.name}.{uuid4().hex[:16]}", "namespace": identity.namespace},
+        "metadata": {"name": f"{identity.name}.{suffix}", "namespace": identity.namespace},
         "involvedObject": {
             "apiVersion": ref.kind.api_version,
             "kind": ref.kind.name,
