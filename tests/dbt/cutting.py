@@ -87,6 +87,7 @@ class _Cutting:
         self._waiting = deque(deliveries(rng))
         self._sent: list[Event] = []
         self._skipped: list[tuple[Reader, Position]] = []
+        self._resting = ""
         self._is_fit = False  # to be added to: a run of all models was the last to build anything anew
 
     def steps(self) -> Iterator[Step]:
@@ -121,6 +122,7 @@ class _Cutting:
         return Run(kind, self._rng.random(), not self._is_fit or self._rng.random() < 0.1)
 
     def _portion(self, count: int) -> None:
+        self._resting = self._rng.choice((*self._stream.groups, ""))
         interruption = self._rng.randrange(count + 1)
         for number in range(count):
             if number == interruption:
@@ -149,9 +151,11 @@ class _Cutting:
             self._stream.send(replace(first, page=f"{first.page}?other"))
 
     def _read(self, count: int = 0) -> None:
-        """Each group reads on, `count` batches or as far as it comes today."""
+        """Each group reads on, `count` records or as far as it comes today; of two, one may rest until the next run."""
         for group in self._stream.groups:
             readers = self._stream.readers(group)
+            if group == self._resting and len(self._stream.groups) > 1:
+                continue
             if count:
                 self._stream.read(self._rng.choice(readers), self._rng.randrange(1, 30))
             elif self._rng.random() < 0.6:
@@ -166,8 +170,9 @@ class _Cutting:
             (0.12, self._create_again),
             (0.2, self._take_over),
             (0.2, self._add_partition),
-            (0.2, self._add_group),
+            (0.3, self._add_group),
             (0.25, self._skip),
+            (0.8, self._leave_to_the_other),
             (0.2, self._rewind),
             (0.4, self._read_skipped),
         ):
@@ -191,6 +196,13 @@ class _Cutting:
     def _skip(self) -> None:
         reader = self._reader()
         self._skipped.append((reader, self._stream.skip(reader, self._rng.randrange(1, 40))))
+
+    def _leave_to_the_other(self) -> None:
+        """While one of two groups rests, the other is moved forward for good: the first one stores what it missed."""
+        for group in self._stream.groups:
+            if self._resting not in ("", group):
+                reader = self._rng.choice(self._stream.readers(group))
+                self._stream.skip(reader, self._rng.randrange(1, 40))
 
     def _rewind(self) -> None:
         reader = self._reader()

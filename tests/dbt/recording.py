@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -44,6 +44,14 @@ class Recording:
     incremental: tuple[Built, ...]
     parents: Mapping[str, frozenset[str]]
 
+    def with_models_of(self, other: Recording) -> Recording:
+        """The same with what the other one says to build the models that it holds."""
+        builds = (
+            _in_their_place(self.full_refresh, other.full_refresh),
+            _in_their_place(self.incremental, other.incremental),
+        )
+        return Recording(*builds, self.parents)
+
     def with_dependents(self, node: str) -> set[str]:
         """The model, and all that are left out when it fails."""
         found = {node}
@@ -59,13 +67,19 @@ class Recording:
         return found
 
 
-def recorded(dsn: str, rules: Rules, directory: Path, project: Path = warehouse.PROJECT) -> Recording:
-    """Runs dbt on the prepared database, first with everything built anew, and takes it down."""
+def recorded(
+    dsn: str, rules: Rules, directory: Path, project: Path = warehouse.PROJECT, models: Iterable[str] = ()
+) -> Recording:
+    """Runs dbt on the prepared database, first with everything built anew, and takes it down.
+
+    With `models`, these alone: in a database in which all of them were built before.
+    """
+    chosen = ["--select", *models] if models else []
     if not warehouse.query(dsn, "select from information_schema.tables where table_schema = 'intermediate'"):
         _run(dsn, rules, directory, project, "--full-refresh")  # so that the next one finds tables to replace
     database = f'"{conninfo_to_dict(dsn)["dbname"]}".'
-    full_refresh = tuple(_built(_run(dsn, rules, directory, project, "--full-refresh"), database))
-    incremental = tuple(_built(_run(dsn, rules, directory, project), database))
+    full_refresh = tuple(_built(_run(dsn, rules, directory, project, "--full-refresh", *chosen), database))
+    incremental = tuple(_built(_run(dsn, rules, directory, project, *chosen), database))
     manifest = json.loads((directory / "target" / "manifest.json").read_text())
     parents = {
         node: frozenset(parent for parent in above if parent.startswith("model."))
@@ -73,6 +87,11 @@ def recorded(dsn: str, rules: Rules, directory: Path, project: Path = warehouse.
         if node.startswith("model.")
     }
     return Recording(full_refresh, incremental, parents)
+
+
+def _in_their_place(builds: Sequence[Built], others: Sequence[Built]) -> tuple[Built, ...]:
+    found = {built.node: built for built in others}
+    return tuple(found.get(built.node, built) for built in builds)
 
 
 def _run(dsn: str, rules: Rules, directory: Path, project: Path, *words: str) -> list[dict[str, Any]]:

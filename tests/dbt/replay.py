@@ -22,22 +22,43 @@ _numbers = count()
 
 
 def replay(connection: psycopg.Connection[Any], recording: Recording, run: Run, meanwhile: Callable[[], None]) -> None:
-    """Carries the run out on a connection with autocommit; `meanwhile` is called once behind the model SNAPSHOT."""
+    """Carries the run out on a connection with autocommit; `meanwhile` is called once behind the model SNAPSHOT.
+
+    dbt replaces a view by dropping it with the views that read it, and makes these again when it comes to them. A run
+    that is killed in between leaves them missing, so a model of the next one fails, if that is limited to some.
+    """
     chosen = list(_chosen(recording, run))
     number = next(_numbers)
     behind = 1 + max((place for place, built in enumerate(chosen) if built.node == SNAPSHOT), default=-1)
     # Half the time at once: that is when the models have not read the raw tables yet.
     interrupted_at = behind + int(max(0.0, 2 * run.where - 1) * (len(chosen) - behind))
     connection.execute("discard temp")
+    left_out: set[str] = set()
     for place, built in enumerate(chosen):
         if place == interrupted_at:
             meanwhile()
-        for statements in built.transactions:
-            with connection.transaction():
-                for statement in statements:
-                    connection.execute(_INDEX.sub(rf'\g<1>i{number}_\g<2>"', statement).encode())
+        if built.node in left_out:
+            continue
+        try:
+            _build(connection, built, number)
+        except psycopg.errors.UndefinedTable as missing:
+            if run.kind != "selected" or not _is_of_a_view(missing, recording):
+                raise
+            left_out |= recording.with_dependents(built.node)
     if interrupted_at >= len(chosen):
         meanwhile()
+
+
+def _build(connection: psycopg.Connection[Any], built: Built, number: int) -> None:
+    for statements in built.transactions:
+        with connection.transaction():
+            for statement in statements:
+                connection.execute(_INDEX.sub(rf'\g<1>i{number}_\g<2>"', statement).encode())
+
+
+def _is_of_a_view(missing: psycopg.Error, recording: Recording) -> bool:
+    said = missing.diag.message_primary or ""
+    return any(f'.{built.node.split(".")[-1]}"' in said for built in recording.incremental if built.is_view)
 
 
 def _chosen(recording: Recording, run: Run) -> Iterator[Built]:

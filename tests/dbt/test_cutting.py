@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from .cutting import KINDS, RULES, SEEDS, Cut, cut
 from .history import History
+from .raw import Changes, Commit, Place, Position, Reader
 from .reference.rules import Rules, counts, day
 from .reference.sessions import sessions_of
 from .reference.users import quarantined_users
@@ -17,6 +18,7 @@ OF_THE_STREAM = {
     "topic made anew", "two groups", "several partitions", "move back", "move forward", "take-over", "conflict",
     "duplicate", "dead letter", "offsets without a record", "arrivals during a run that is judged",
     "arrivals during a run that is not", "missed event below the last run",
+    "event of a group that is behind another",
 }  # fmt: skip
 OF_THE_MARTS = {
     "sessions merged", "start moved", "start of a long chain moved", "quarantined later", "day of the year 2000",
@@ -87,6 +89,7 @@ def _cases_of_the_stream(history: Cut) -> Iterator[str]:
     if len({reader.partition for reader, _ in stood}) > 1:
         yield "several partitions"
     yield from _missed_events(history)
+    yield from _events_of_a_group_behind(history)
 
 
 def _missed_events(history: Cut) -> Iterator[str]:
@@ -102,6 +105,34 @@ def _missed_events(history: Cut) -> Iterator[str]:
                 reached[place_read] = max(reached.get(place_read, 0), commit.next_offset)
             if part is step.before and step.run.is_whole:
                 of_the_last_run = dict(reached)
+
+
+def _events_of_a_group_behind(history: Cut) -> Iterator[str]:
+    """Stored where another group had passed by at the last whole run, and was not moved back since."""
+    stood: dict[Reader, Position] = {}
+    of_the_last_run: dict[Reader, Position] = {}
+    for step in history.steps:
+        for part in (step.before, step.meanwhile):
+            for move in part.moves:
+                of_the_last_run.pop(move.reader, None)
+            for place, commit in _stored_by(part):
+                for other, position in of_the_last_run.items():
+                    is_of_the_place = (position.topic_id, other.partition) == place[:2]
+                    if is_of_the_place and other.group != commit.reader.group and place.offset < position.next_offset:
+                        yield "event of a group that is behind another"
+            stood |= part.positions
+            if part is step.before and step.run.is_whole:
+                of_the_last_run = dict(stood)
+
+
+def _stored_by(part: Changes) -> Iterator[tuple[Place, Commit]]:
+    """Each event's place, and the first batch that it lies in."""
+    for place, _ in part.events:
+        for commit in part.commits:
+            stands_at = (commit.before.topic_id, commit.reader.partition)
+            if stands_at == place[:2] and commit.before.next_offset <= place.offset < commit.next_offset:
+                yield place, commit
+                break
 
 
 def _sessions(known: History, rules: Rules) -> dict[str, list[str]]:

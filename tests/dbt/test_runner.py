@@ -24,7 +24,7 @@ from .replay import selected
 pytestmark = pytest.mark.integration
 
 # Each has two runs after the first one.
-SEEDS = (2, 6, 11, 38, 59)
+SEEDS = (2, 6, 38, 59, 66)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
