@@ -77,7 +77,7 @@ test-apiserver: setup ## what needs a real API server, built from Go modules onc
 	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o timeout=3600 -o faulthandler_timeout=3900 -m "not faults" k8s-tests/operator k8s-tests/chart k8s-tests/kind k8s-tests/platform k8s-tests/broken
 
 test-faults: setup ## the operator killed after every write, cut off, replaced, drained (needs Go; a quarter of an hour)
-	$(BIN)/pytest -o pythonpath="tests k8s-tests" -m faults k8s-tests/operator
+	$(BIN)/pytest -o pythonpath="tests k8s-tests" -o timeout=900 -m faults k8s-tests/operator
 
 chaos: setup ## faults by a seed under real consumers, every event compared by its id (SEED=1 RUNS=3, RUN=n for one, JOBS at a time, MINUTES, JSON; two minutes a run)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(RUN),--run $(RUN)) $(if $(JOBS),--jobs $(JOBS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(JSON))

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+import yaml
 
+from . import warehouse
 from .cutting import SEEDS, Cut, Run, Step, cut
 from .deliveries import MOST_A_DAY
 from .events import FIRST_DAY, event
@@ -16,7 +18,7 @@ from .stream import Stream
 
 pytestmark = pytest.mark.integration
 
-OFFSET_BLOCK = 1000  # as in dbt_project.yml
+OFFSET_BLOCK = int(yaml.safe_load((warehouse.PROJECT / "dbt_project.yml").read_text())["vars"]["offset_block"])
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids="seed_{}".format)
